@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the programs in the kernel and the loader agree on: keys and values of every map, the
+ * vocabulary of reasons, the bits of the mark. The one header that both worlds include.
+ *
+ * A change here is a new pin directory (lib/state.h): a running gate never sees two layouts.
+ */
+#ifndef ACLGATE_ABI_H
+#define ACLGATE_ABI_H
+
+#include <linux/types.h>
+
+/*
+ * Why a packet was dropped. The names are in lib/reason.c; they are the words of the metrics and
+ * of aclctl. A reason must be true: nothing is booked under REASON_ACL but a refusal by policy.
+ */
+enum reason {
+	REASON_NONE,		 /* not dropped */
+	REASON_NO_POLICY,	 /* programs attached, no generation published */
+	REASON_NOT_IP,		 /* neither IPv4 nor IPv6, or VLAN-tagged */
+	REASON_MALFORMED,	 /* headers that cannot be, or more of them than we walk */
+	REASON_SOURCE_ROUTE,	 /* IPv4 LSRR/SSRR, IPv6 routing header with segments left */
+	REASON_FRAGMENT,	 /* a fragment: its ports cannot be judged */
+	REASON_UNKNOWN_SOURCE,	 /* the source address belongs to no device */
+	REASON_UNAPPROVED,	 /* its device is not approved */
+	REASON_SPOOFED_SOURCE,	 /* its device does not speak on this interface */
+	REASON_NAT_UNIDENTIFIED, /* NAT hid who the packet is from */
+	REASON_NO_STATE,	 /* belongs to no flow and cannot open one */
+	REASON_ACL,		 /* no rule allows it */
+	REASON_REVOKED,		 /* a rule allowed its flow, but no longer does */
+	REASON_FLOW_TABLE_FULL,	 /* allowed, but there is no room to remember it */
+	REASON_MAP_ERROR,	 /* a table that must be there is not */
+	REASON_MAX
+};
+
+/* Seen from the guarded interface: ingress comes in through it, egress leaves through it. */
+enum direction {
+	DIRECTION_INGRESS,
+	DIRECTION_EGRESS,
+	DIRECTION_MAX
+};
+
+/*
+ * The mark. Bits below 20 are in use by the kernel's own code (skb->mark shares storage with
+ * reserved_tailroom) and by wg-quick; 16-23 by Tailscale.
+ */
+#define GATE_MARK_JUDGED 0x10000000u /* an ingress program of ours let this packet pass */
+#define GATE_MARK_REPLY	 0x20000000u /* ... as an answer, against the direction of its flow */
+#define GATE_MARK_MASK	 (GATE_MARK_JUDGED | GATE_MARK_REPLY)
+
+/*
+ * Where packets come from. Guarded interfaces are slots 0 … GATE_GUARDED_MAX - 1. An identity's
+ * `speaks` has bit 1 << slot for each place that its address may send from.
+ */
+#define GATE_GUARDED_MAX     28
+#define GATE_FROM_UNGUARDED  28	  /* an interface without our programs */
+#define GATE_FROM_SELF	     29	  /* this box */
+#define GATE_FROM_UNKNOWN    0xff /* no packet has come from this side of the flow yet */
+#define GATE_SPEAKS_GUARDED  ((1u << GATE_GUARDED_MAX) - 1)
+#define GATE_SPEAKS_OUTSIDE  (1u << GATE_FROM_UNGUARDED)
+#define GATE_SPEAKS_SELF     (1u << GATE_FROM_SELF)
+#define GATE_SPEAKS_REJECTED (1u << 31) /* known, but not approved */
+
+/* In network byte order; IPv4 has the first four bytes and zeroes. */
+struct gate_address {
+	__u64 word[2];
+};
+
+/* What an address is. An address without an entry is in class 0 and belongs to no device. */
+struct gate_identity {
+	__u32 fine;   /* class over narrow selectors */
+	__u32 coarse; /* class over wide selectors, GATE_COARSE set */
+	__u32 device; /* counter id; 0: no device */
+	__u32 speaks; /* bit mask of GATE_FROM_…, and GATE_SPEAKS_REJECTED */
+};
+
+#define GATE_COARSE 0x80000000u
+
+struct gate_prefix4 {
+	__u32 length; /* bits */
+	__u8 addr[4];
+};
+
+struct gate_prefix6 {
+	__u32 length; /* bits */
+	__u8 addr[16];
+};
+
+/* (source class, destination class) → a run of `ranges`, sorted and disjoint. */
+struct gate_pair {
+	__u32 source;
+	__u32 destination;
+};
+
+struct gate_ports {
+	__u32 first; /* index into ranges */
+	__u32 count; /* 1 … GATE_RANGES_PER_PAIR */
+};
+
+#define GATE_RANGES_PER_PAIR 1024
+
+struct gate_range {
+	__u32 low;   /* GATE_PORT_KEY of the first port, inclusive */
+	__u32 high;  /* … of the last */
+	__u32 order; /* place of the rule in the file: the lowest gets the credit */
+	__u32 rule;  /* counter id */
+};
+
+/* A protocol without ports asks for port 0; a rule for it spans 0 … 65535. */
+#define GATE_PORT_KEY(protocol, port) ((__u32)(protocol) << 16 | (port))
+
+/*
+ * A generation: addresses, prefixes, pairs, ranges and this header, in one of three slots (live,
+ * previous, building). Nothing in it changes once it is published. Slot 0 stays empty: it is live
+ * while there is no policy.
+ */
+struct gate_generation {
+	__u32 number;	  /* from 1, rises by one a load; compared as in RFC 1982 */
+	__u32 features;	  /* GATE_HAS_… */
+	__u64 loaded;	  /* seconds since the epoch */
+	__u8 sha256[32];  /* of the policy file, with the inventory behind it if there is one */
+};
+
+#define GATE_SLOTS 4
+
+/* A guarded interface, by slot. The programs know it by its ifindex alone. */
+struct gate_interface {
+	char name[16]; /* "": none */
+	__u32 ifindex; /* when we attached; a new interface of that name has another one */
+};
+
+#define GATE_HAS_FINE_FINE     (1u << 0) /* some pair is (fine, fine) … */
+#define GATE_HAS_FINE_COARSE   (1u << 1)
+#define GATE_HAS_COARSE_FINE   (1u << 2)
+#define GATE_HAS_COARSE_COARSE (1u << 3)
+#define GATE_HAS_PREFIX4       (1u << 4) /* the trie is worth asking */
+#define GATE_HAS_PREFIX6       (1u << 5)
+
+/* Written by one store of eight bytes: which slot is live. */
+struct gate_active {
+	__u32 slot;
+	__u32 seed; /* keys the hash that spreads flows over shards; never changes */
+};
+
+/*
+ * Flows. One key a flow, whichever way its packets go: side 0 is the lower address. An echo flow
+ * has the identifier on the side that asks and 0 on the other, so that two hosts that ping each
+ * other with the same identifier have two flows.
+ */
+#define GATE_FLOW_SHARDS      64
+#define GATE_FLOWS_PER_SHARD  1024
+#define GATE_FLOWS_MAX	      (GATE_FLOW_SHARDS * GATE_FLOWS_PER_SHARD) /* of each IP version */
+
+struct gate_flow4_key {
+	__be32 addr[2];
+	__be16 port[2];
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+struct gate_flow6_key {
+	struct gate_address addr[2];
+	__be16 port[2];
+	__u8 protocol;
+	__u8 pad[3];
+};
+
+enum flow_state {
+	FLOW_OPENING,	  /* nothing came back yet */
+	FLOW_ESTABLISHED, /* something did; TCP: and the opener acknowledged it */
+	FLOW_CLOSING,	  /* TCP: a RST or FIN was seen */
+};
+
+#define FLOW_SEEN_REPLY	     (1u << 0)
+#define FLOW_SEEN_OPENER_FIN (1u << 1) /* nothing brings it back to ESTABLISHED */
+
+/*
+ * Elements are recycled at once after a delete, so a pointer may outlive its flow. What decides a
+ * verdict is therefore one word, `stamp`, and is only ever replaced by compare-and-swap.
+ */
+struct gate_flow {
+	__u64 stamp;	 /* GATE_STAMP */
+	__u64 last;	 /* ns, coarse monotonic clock: last packet of the original direction */
+	__u32 rule;	 /* counter id */
+	__u32 device[2]; /* counter id of each side */
+	__u8 opener;	 /* side that opened it */
+	__u8 state;	 /* enum flow_state */
+	__u8 seen;	 /* FLOW_SEEN_… */
+	__u8 pad;
+};
+
+/* generation:32, nonce:16, and for each side the GATE_FROM_… its packets come from:8 */
+#define GATE_STAMP(generation, nonce, from0, from1) \
+	((__u64)(generation) << 32 | (__u64)((nonce)&0xffff) << 16 | (__u64)(from1) << 8 | (from0))
+#define GATE_STAMP_GENERATION(stamp) ((__u32)((stamp) >> 32))
+#define GATE_STAMP_FROM(stamp, side) ((__u8)((stamp) >> ((side) ? 8 : 0)))
+
+/* Counters, per CPU. A packet that GRO put together counts its segments. */
+struct gate_device_counters {
+	__u64 passed_packets[DIRECTION_MAX];
+	__u64 passed_bytes[DIRECTION_MAX];
+	__u64 dropped_packets[DIRECTION_MAX][REASON_MAX];
+	__u64 dropped_bytes[DIRECTION_MAX];
+};
+
+struct gate_rule_counters {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct gate_flow_counters {
+	__u64 created;
+	__u64 deleted;
+};
+
+#define GATE_DEVICES_MAX 4096  /* counter ids 1 … 4095 */
+#define GATE_RULES_MAX	 16384 /* counter ids 1 … 16383 */
+
+_Static_assert(sizeof(struct gate_identity) == 16, "gate_identity");
+_Static_assert(sizeof(struct gate_prefix4) == 8, "gate_prefix4");
+_Static_assert(sizeof(struct gate_prefix6) == 20, "gate_prefix6");
+_Static_assert(sizeof(struct gate_range) == 16, "gate_range");
+_Static_assert(sizeof(struct gate_generation) == 48, "gate_generation");
+_Static_assert(sizeof(struct gate_interface) == 20, "gate_interface");
+_Static_assert(sizeof(struct gate_active) == 8, "gate_active");
+_Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");
+_Static_assert(sizeof(struct gate_flow6_key) == 40, "gate_flow6_key");
+_Static_assert(sizeof(struct gate_flow) == 32, "gate_flow");
+
+#endif

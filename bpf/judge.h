@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * May this source open a connection to this destination?
+ *
+ *   1. address → identity: exact hash for hosts, longest prefix only where the policy names prefixes
+ *   2. (class, class) → a run of port ranges: at most four probes, because an address has a class
+ *      over narrow selectors and one over wide ones; rules only allow, so their order is free
+ *   3. binary search of the run; of several hits the first rule in the file gets the credit
+ *
+ * The cost does not grow with devices or rules.
+ */
+#ifndef ACLGATE_JUDGE_H
+#define ACLGATE_JUDGE_H
+
+#include "maps.h"
+#include "packet.h"
+
+struct generation {
+	__u32 slot;
+	__u32 seed;
+	__u32 number;
+	__u32 features;
+};
+
+/* Read once a packet: all that it meets is of one generation. */
+static __always_inline int generation_get(struct generation *generation)
+{
+	__u32 zero = 0;
+	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
+	struct gate_generation *header;
+	__u64 word;
+
+	if (!live)
+		return REASON_MAP_ERROR;
+	word = *(volatile __u64 *)live;
+	generation->slot = (__u32)word;
+	generation->seed = (__u32)(word >> 32);
+	header = bpf_map_lookup_elem(&generations, &generation->slot);
+	if (!header || !header->number)
+		return REASON_NO_POLICY;
+	generation->number = header->number;
+	generation->features = header->features;
+	return REASON_NONE;
+}
+
+static __always_inline struct gate_identity *identity4(const struct generation *generation,
+						       __be32 addr)
+{
+	void *table = bpf_map_lookup_elem(&addr4, &generation->slot);
+	struct gate_identity *found = table ? bpf_map_lookup_elem(table, &addr) : NULL;
+	struct gate_prefix4 key = { .length = 32 };
+
+	if (found || !(generation->features & GATE_HAS_PREFIX4))
+		return found;
+	table = bpf_map_lookup_elem(&prefix4, &generation->slot);
+	__builtin_memcpy(key.addr, &addr, sizeof(key.addr));
+	return table ? bpf_map_lookup_elem(table, &key) : NULL;
+}
+
+static __always_inline struct gate_identity *identity6(const struct generation *generation,
+						       const struct gate_address *addr)
+{
+	void *table = bpf_map_lookup_elem(&addr6, &generation->slot);
+	struct gate_identity *found = table ? bpf_map_lookup_elem(table, addr) : NULL;
+	struct gate_prefix6 key = { .length = 128 };
+
+	if (found || !(generation->features & GATE_HAS_PREFIX6))
+		return found;
+	table = bpf_map_lookup_elem(&prefix6, &generation->slot);
+	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+	return table ? bpf_map_lookup_elem(table, &key) : NULL;
+}
+
+/* An address that the policy does not name is in class 0, and may only speak outside. */
+__noinline int identity_get(const struct generation *generation, __u8 version,
+			    const struct gate_address *addr, struct gate_identity *identity)
+{
+	struct gate_identity *found;
+
+	if (!generation || !addr || !identity)
+		return REASON_MAP_ERROR;
+	if (version == 4)
+		found = identity4(generation, (__be32)addr->word[0]);
+	else
+		found = identity6(generation, addr);
+	if (found)
+		*identity = *found;
+	else
+		*identity = (struct gate_identity){ .coarse = GATE_COARSE,
+						    .speaks = GATE_SPEAKS_OUTSIDE };
+	return REASON_NONE;
+}
+
+static __always_inline struct gate_range *ports_search(void *table, const struct gate_ports *ports,
+						       __u32 key)
+{
+	__u32 first = ports->first, count = ports->count;
+
+	for (int i = 0; i < 11 && count; i++) { /* 2^10 = GATE_RANGES_PER_PAIR */
+		__u32 half = count / 2, middle = first + half;
+		struct gate_range *range = bpf_map_lookup_elem(table, &middle);
+
+		if (!range)
+			return NULL;
+		if (key < range->low) {
+			count = half;
+		} else if (key > range->high) {
+			first = middle + 1;
+			count -= half + 1;
+		} else {
+			return range;
+		}
+	}
+	return NULL;
+}
+
+struct credit {
+	__u32 order;
+	__u32 rule;
+};
+
+static __always_inline void probe(const struct generation *generation, const struct gate_pair *pair,
+			     __u32 key, struct credit *credit)
+{
+	void *table = bpf_map_lookup_elem(&pairs, &generation->slot);
+	struct gate_ports *ports = table ? bpf_map_lookup_elem(table, pair) : NULL;
+	struct gate_range *range;
+
+	table = ports ? bpf_map_lookup_elem(&ranges, &generation->slot) : NULL;
+	range = table ? ports_search(table, ports, key) : NULL;
+	if (range && range->order < credit->order) {
+		credit->order = range->order;
+		credit->rule = range->rule;
+	}
+}
+
+/* Returns REASON_NONE and the counter id of the rule, or REASON_ACL. */
+__noinline int policy_judge(const struct generation *generation, const struct gate_identity *src,
+			    const struct gate_identity *dst, __u32 key, __u32 *ret_rule)
+{
+	struct credit credit = { .order = ~0u };
+	struct gate_pair pair;
+
+	if (!generation || !src || !dst || !ret_rule)
+		return REASON_MAP_ERROR;
+	pair = (struct gate_pair){ src->fine, dst->fine };
+	if (generation->features & GATE_HAS_FINE_FINE)
+		probe(generation, &pair, key, &credit);
+	pair.destination = dst->coarse;
+	if (generation->features & GATE_HAS_FINE_COARSE)
+		probe(generation, &pair, key, &credit);
+	pair.source = src->coarse;
+	if (generation->features & GATE_HAS_COARSE_COARSE)
+		probe(generation, &pair, key, &credit);
+	pair.destination = dst->fine;
+	if (generation->features & GATE_HAS_COARSE_FINE)
+		probe(generation, &pair, key, &credit);
+	if (credit.order == ~0u)
+		return REASON_ACL;
+	*ret_rule = credit.rule;
+	return REASON_NONE;
+}
+
+#endif

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "check.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "command.h"
+#include "json_out.h"
+#include "mem.h"
+
+static void print_json(struct checked *checked, const char *file)
+{
+	printf("{\"schema_version\":%d,\"file\":", JSON_SCHEMA_VERSION);
+	json_out_string(file, stdout);
+	printf(",\"accepted\":%s,\"findings\":", checked->diag.errors ? "false" : "true");
+	json_out_diag(&checked->diag, &checked->sources, stdout);
+	printf("}\n");
+}
+
+static int report(struct checked *checked, const struct options *options, const char *file,
+		  int error)
+{
+	if (options->json)
+		print_json(checked, file);
+	else
+		print_diag(&checked->diag, &checked->sources);
+	if (error)
+		return EXIT_REJECTED;
+	if (options->print)
+		table_print(&checked->table, stdout);
+	else if (!options->json)
+		printf("%s: %zu devices, %zu rules, %zu tests passed\n", file,
+		       checked->table.devices_count, checked->table.rules_count,
+		       checked->ruleset.expectations_count);
+	return EXIT_DONE;
+}
+
+int command_check(const struct options *options, char **arguments)
+{
+	const char *unreadable;
+	struct checked checked = {};
+	int error, code;
+
+	if (options->print && strcmp(options->print, "table")) {
+		print_error("--print takes \"table\"");
+		return EXIT_USAGE;
+	}
+	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), NULL,
+			    &unreadable);
+	if (error && !checked.diag.errors) {
+		print_error("%s: %s", unreadable, strerror(-error));
+		code = exit_code_of(error);
+	} else {
+		code = report(&checked, options, arguments[0], error);
+	}
+	checked_free(&checked);
+	return code;
+}

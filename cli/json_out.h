@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef ACLGATE_JSON_OUT_H
+#define ACLGATE_JSON_OUT_H
+
+#include <stdio.h>
+
+#include "diag.h"
+
+#define JSON_SCHEMA_VERSION 1
+
+/* A string with its quotes, escaped (RFC 8259, section 7). */
+void json_out_string(const char *text, FILE *out);
+
+/* The findings as an array of objects. */
+void json_out_diag(struct diag *diag, const struct sources *sources, FILE *out);
+
+#endif

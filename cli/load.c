@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "box.h"
+#include "command.h"
+#include "digest.h"
+#include "json_out.h"
+#include "mem.h"
+
+static void guard_instead(struct table *table, const char *interface)
+{
+	free(table->interfaces[0]);
+	table->interfaces[0] = mem_strdup(interface);
+}
+
+static void print_report(const struct load_report *report, const struct checked *checked,
+			 const struct options *options)
+{
+	char hash[DIGEST_TEXT];
+
+	digest_format(report->sha256, hash);
+	if (options->json)
+		printf("{\"schema_version\":%d,\"generation\":%u,\"sha256\":\"%s\"}\n",
+		       JSON_SCHEMA_VERSION, report->generation, hash);
+	else
+		printf("generation %u is enforced on %s: %zu devices, %zu rules, policy %.12s\n",
+		       report->generation, checked->table.interfaces[0],
+		       checked->table.devices_count, checked->table.rules_count, hash);
+}
+
+static int load(const struct options *options, struct checked *checked)
+{
+	struct state state = state_get();
+	struct load_report report;
+	int error;
+
+	if (options->interface)
+		guard_instead(&checked->table, options->interface);
+	error = load_checked(&state, checked, &report);
+	print_diag(&checked->diag, &checked->sources);
+	if (exit_code_of(error) == EXIT_PRIVILEGE)
+		print_error("loading needs root: try sudo");
+	if (error)
+		return exit_code_of(error);
+	print_report(&report, checked, options);
+	return EXIT_DONE;
+}
+
+int command_load(const struct options *options, char **arguments)
+{
+	const char *unreadable;
+	struct checked checked = {};
+	struct box box = {};
+	int error = box_read(&box), code;
+
+	if (error) {
+		print_error("cannot read this machine's addresses: %s", strerror(-error));
+		return EXIT_REJECTED;
+	}
+	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), &box,
+			    &unreadable);
+	if (error && !checked.diag.errors) {
+		print_error("%s: %s", unreadable, strerror(-error));
+		code = exit_code_of(error);
+	} else if (error) {
+		print_diag(&checked.diag, &checked.sources);
+		print_error("%s is rejected; what is loaded stays as it is", arguments[0]);
+		code = EXIT_REJECTED;
+	} else if (options->dry_run) {
+		print_diag(&checked.diag, &checked.sources);
+		printf("%s would be loaded\n", arguments[0]);
+		code = EXIT_DONE;
+	} else {
+		code = load(options, &checked);
+	}
+	checked_free(&checked);
+	box_free(&box);
+	return code;
+}
+
+int command_unload(const struct options *options, char **arguments)
+{
+	struct state state = state_get();
+	struct sources none = {};
+	struct diag diag = {};
+	int error = load_undo(&state, &diag);
+
+	(void)options;
+	(void)arguments;
+	print_diag(&diag, &none);
+	diag_free(&diag);
+	if (exit_code_of(error) == EXIT_PRIVILEGE)
+		print_error("unloading needs root: try sudo");
+	if (error)
+		return exit_code_of(error);
+	printf("the programs are detached: nothing is judged any more\n");
+	return EXIT_DONE;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "mem.h"
+
+static const struct command commands[] = {
+	{ "load", "FILE", "check FILE, then enforce it in place of the loaded policy", "iInj", 1, 1,
+	  command_load },
+	{ "check", "FILE", "parse, resolve and compile FILE and run its tests", "ipj", 1, 1,
+	  command_check },
+	{ "can", "SRC DST:PORT[/PROTO]", "may SRC open a connection to DST?", "Pibj", 0, 2,
+	  command_can },
+	{ "status", "", "what is enforced, by which policy, and what was dropped", "j", 0, 0,
+	  command_status },
+	{ "unload", "", "detach the programs: nothing is judged any more", "", 0, 0,
+	  command_unload },
+};
+
+static const struct {
+	char letter;
+	const char *name;
+	const char *argument;
+	const char *help;
+} option_table[] = {
+	{ 'P', "policy", "FILE", "ask this policy, not the loaded one" },
+	{ 'i', "inventory", "FILE", "devices and hosts stand in FILE" },
+	{ 'I', "interface", "NAME", "guard this interface, whatever the policy says" },
+	{ 'n', "dry-run", NULL, "check only, change nothing" },
+	{ 'p', "print", "table", "print what the kernel would see" },
+	{ 'b', "batch", NULL, "read lines \"SRC DST PROTO PORT\" from standard input" },
+	{ 'j', "json", NULL, "print JSON" },
+};
+
+static void set_option(struct options *options, char letter, const char *argument)
+{
+	switch (letter) {
+	case 'P':
+		options->policy = argument;
+		break;
+	case 'i':
+		options->inventory = argument;
+		break;
+	case 'I':
+		options->interface = argument;
+		break;
+	case 'n':
+		options->dry_run = true;
+		break;
+	case 'p':
+		options->print = argument;
+		break;
+	case 'b':
+		options->batch = true;
+		break;
+	case 'j':
+		options->json = true;
+		break;
+	}
+}
+
+static void print_command(const struct command *command, FILE *out)
+{
+	fprintf(out, "usage: aclctl %s", command->name);
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
+		if (strchr(command->takes, option_table[i].letter))
+			fprintf(out, " [--%s%s%s]", option_table[i].name,
+				option_table[i].argument ? " " : "",
+				option_table[i].argument ? option_table[i].argument : "");
+	fprintf(out, "%s%s\n\n%s\n", *command->arguments ? " " : "", command->arguments,
+		command->help);
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
+		if (strchr(command->takes, option_table[i].letter))
+			fprintf(out, "  --%-10s %-5s %s\n", option_table[i].name,
+				option_table[i].argument ? option_table[i].argument : "",
+				option_table[i].help);
+}
+
+static void print_usage(FILE *out)
+{
+	fprintf(out, "usage: aclctl COMMAND [OPTION]... [ARGUMENT]...\n"
+		     "       aclctl COMMAND --help\n"
+		     "       aclctl --version\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-7s %-21s %s\n", commands[i].name, commands[i].arguments,
+			commands[i].help);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+/* getopt's own table, of what this command takes. */
+static void long_options(const struct command *command, struct option *table)
+{
+	*table++ = (struct option){ "help", no_argument, NULL, 'h' };
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
+		if (strchr(command->takes, option_table[i].letter))
+			*table++ = (struct option){
+				option_table[i].name,
+				option_table[i].argument ? required_argument : no_argument, NULL,
+				option_table[i].letter
+			};
+	*table = (struct option){};
+}
+
+static int run(const struct command *command, int count, char **arguments)
+{
+	struct option table[ARRAY_SIZE(option_table) + 2];
+	struct options options = {};
+	int letter;
+
+	long_options(command, table);
+	while ((letter = getopt_long(count, arguments, "h", table, NULL)) != -1) {
+		if (letter == 'h') {
+			print_command(command, stdout);
+			return EXIT_DONE;
+		}
+		if (letter == '?') {
+			print_command(command, stderr);
+			return EXIT_USAGE;
+		}
+		set_option(&options, (char)letter, optarg);
+	}
+	if (count - optind < command->arguments_min || count - optind > command->arguments_max) {
+		print_command(command, stderr);
+		return EXIT_USAGE;
+	}
+	return command->run(&options, arguments + optind);
+}
+
+int main(int count, char **arguments)
+{
+	const char *name = count > 1 ? arguments[1] : "";
+	const struct command *command = find_command(name);
+
+	if (command)
+		return run(command, count - 1, arguments + 1);
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		puts("aclctl " ACLGATE_VERSION);
+		return EXIT_DONE;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h")) {
+		print_usage(stdout);
+		return EXIT_DONE;
+	}
+	if (*name)
+		print_error("there is no command \"%s\"", name);
+	print_usage(stderr);
+	return EXIT_USAGE;
+}

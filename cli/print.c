@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What people see when something is wrong. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "command.h"
+
+#define INVENTORY_DEFAULT "/etc/aclgate/inventory.json"
+
+const char *inventory_or_default(const char *inventory)
+{
+	if (inventory)
+		return inventory;
+	return access(INVENTORY_DEFAULT, F_OK) ? NULL : INVENTORY_DEFAULT;
+}
+
+int exit_code_of(int error)
+{
+	return error == -EPERM || error == -EACCES ? EXIT_PRIVILEGE : EXIT_REJECTED;
+}
+
+static bool wants_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return isatty(STDERR_FILENO) && !(no_color && *no_color);
+}
+
+static const char *const colours[] = {
+	[SEVERITY_NOTE] = "\033[1;36m",
+	[SEVERITY_WARNING] = "\033[1;35m",
+	[SEVERITY_ERROR] = "\033[1;31m",
+};
+
+static void print_severity(enum severity severity)
+{
+	bool colour = wants_colour();
+
+	fprintf(stderr, "%s%s:%s ", colour ? colours[severity] : "", severity_name(severity),
+		colour ? "\033[0m" : "");
+}
+
+/* Tabs are kept in front of the caret, so that it stands where the finding is. */
+static void print_line(const struct position *position, unsigned int length)
+{
+	fprintf(stderr, "%5u | %.*s\n      | ", position->line, (int)position->length,
+		position->start);
+	for (unsigned int i = 0; i + 1 < position->column; i++)
+		fputc(position->start[i] == '\t' ? '\t' : ' ', stderr);
+	fputc('^', stderr);
+	for (unsigned int i = 1; i < length && position->column - 1 + i < position->length; i++)
+		fputc('~', stderr);
+	fputc('\n', stderr);
+}
+
+static void print_finding(const struct finding *finding, const struct sources *sources)
+{
+	struct position position;
+
+	if (!sources_find(sources, finding->place, &position)) {
+		fprintf(stderr, "aclctl: ");
+		print_severity(finding->severity);
+		fprintf(stderr, "%s\n", finding->text);
+		return;
+	}
+	fprintf(stderr, "%s:%u:%u: ", position.source->name, position.line, position.column);
+	print_severity(finding->severity);
+	fprintf(stderr, "%s\n", finding->text);
+	if (position.length < 400)
+		print_line(&position, finding->length);
+}
+
+void print_diag(struct diag *diag, const struct sources *sources)
+{
+	diag_sort(diag);
+	for (size_t i = 0; i < diag->count; i++)
+		print_finding(&diag->items[i], sources);
+	if (diag->errors > DIAG_ERRORS_MAX)
+		print_error("%zu more errors", diag->errors - DIAG_ERRORS_MAX);
+}
+
+void print_error(const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(stderr, "aclctl: ");
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "command.h"
+#include "digest.h"
+#include "gate.h"
+#include "json_out.h"
+#include "load.h"
+#include "mem.h"
+#include "reason.h"
+
+/* All that status tells, read before anything is printed. */
+struct view {
+	struct gate_status status;
+	struct ids ids;
+	struct gate_counters counters;
+	bool stored; /* the copies in the state directory are those of the running policy */
+};
+
+static bool is_stored(const struct state *state, const struct gate_generation *generation)
+{
+	_free_ char *policy = state_path(state->dir, LOAD_POLICY);
+	_free_ char *inventory = state_path(state->dir, LOAD_INVENTORY);
+	struct sources sources = {};
+	uint8_t sha256[32];
+	bool same = sources_read(&sources, policy) >= 0;
+
+	sources_read(&sources, inventory);
+	digest_sources(&sources, sha256);
+	sources_free(&sources);
+	return same && !memcmp(sha256, generation->sha256, sizeof(sha256));
+}
+
+static int view_open(const struct state *state, struct view *view)
+{
+	int error = gate_status(state, &view->status);
+
+	if (!error)
+		error = gate_counters_open(state, &view->counters);
+	if (!error)
+		error = ids_read(state, &view->ids);
+	if (!error)
+		view->stored = is_stored(state, &view->status.generation);
+	return error;
+}
+
+static void view_close(struct view *view)
+{
+	ids_free(&view->ids);
+	gate_counters_close(&view->counters);
+}
+
+static const char *device_name(const struct view *view, uint32_t id)
+{
+	return id ? ids_name(&view->ids, IDS_DEVICE, id) : "unknown";
+}
+
+static void each_drop(const struct view *view,
+		      void (*tell)(const char *device, enum direction direction, enum reason reason,
+				   uint64_t packets))
+{
+	struct gate_device_counters sum;
+
+	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++) {
+		if (gate_counters_device(&view->counters, id, &sum))
+			continue;
+		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++)
+			for (enum reason reason = 1; reason < REASON_MAX; reason++)
+				if (sum.dropped_packets[direction][reason])
+					tell(device_name(view, id), direction, reason,
+					     sum.dropped_packets[direction][reason]);
+	}
+}
+
+static void print_drop(const char *device, enum direction direction, enum reason reason,
+		       uint64_t packets)
+{
+	printf("  %-20s %-8s %-18s %" PRIu64 "\n", device, direction_name(direction),
+	       reason_name(reason), packets);
+}
+
+static void print_devices(const struct view *view)
+{
+	printf("\n  %-20s %15s %15s\n", "device", "packets passed", "packets dropped");
+	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++) {
+		uint64_t passed = 0, dropped = 0;
+		struct gate_device_counters sum;
+
+		if (gate_counters_device(&view->counters, id, &sum))
+			continue;
+		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
+			passed += sum.passed_packets[direction];
+			for (enum reason reason = 0; reason < REASON_MAX; reason++)
+				dropped += sum.dropped_packets[direction][reason];
+		}
+		printf("  %-20s %15" PRIu64 " %15" PRIu64 "\n", device_name(view, id), passed,
+		       dropped);
+	}
+}
+
+static void print_text(const struct view *view)
+{
+	const struct gate_generation *generation = &view->status.generation;
+	time_t loaded = (time_t)generation->loaded;
+	char hash[DIGEST_TEXT], when[32];
+
+	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime(&loaded));
+	printf("generation %u, policy %.12s, loaded %s\n", generation->number,
+	       digest_format(generation->sha256, hash), when);
+	if (!view->stored)
+		printf("the running policy is not the stored one\n");
+	for (size_t i = 0; i < view->status.interfaces_count; i++)
+		printf("%s: %s\n", view->status.interfaces[i].interface.name,
+		       gate_enforcement_text(view->status.interfaces[i].enforcement));
+	printf("flows: %" PRIu64 " of %u\n",
+	       (uint64_t)(view->status.flows.created - view->status.flows.deleted),
+	       2 * GATE_FLOWS_MAX);
+	print_devices(view);
+	printf("\n  dropped packets\n");
+	each_drop(view, print_drop);
+}
+
+static void print_json_drop(const char *device, enum direction direction, enum reason reason,
+			    uint64_t packets)
+{
+	static const char *separator = "";
+
+	printf("%s{\"device\":", separator);
+	json_out_string(device, stdout);
+	printf(",\"direction\":\"%s\",\"reason\":\"%s\",\"packets\":%" PRIu64 "}",
+	       direction_name(direction), reason_name(reason), packets);
+	separator = ",";
+}
+
+static void print_json(const struct view *view)
+{
+	const struct gate_generation *generation = &view->status.generation;
+	char hash[DIGEST_TEXT];
+
+	printf("{\"schema_version\":%d,\"enforced\":%s,\"generation\":%u,\"sha256\":\"%s\","
+	       "\"loaded\":%" PRIu64 ",\"stored\":%s,\"flows\":%" PRIu64 ",\"interfaces\":[",
+	       JSON_SCHEMA_VERSION, gate_status_enforced(&view->status) ? "true" : "false",
+	       generation->number, digest_format(generation->sha256, hash),
+	       (uint64_t)generation->loaded, view->stored ? "true" : "false",
+	       (uint64_t)(view->status.flows.created - view->status.flows.deleted));
+	for (size_t i = 0; i < view->status.interfaces_count; i++) {
+		printf("%s{\"name\":", i ? "," : "");
+		json_out_string(view->status.interfaces[i].interface.name, stdout);
+		printf(",\"enforced\":%s,\"state\":\"%s\"}",
+		       view->status.interfaces[i].enforcement == ENFORCED ? "true" : "false",
+		       gate_enforcement_text(view->status.interfaces[i].enforcement));
+	}
+	printf("],\"dropped\":[");
+	each_drop(view, print_json_drop);
+	printf("]}\n");
+}
+
+static int not_readable(const struct options *options, int error)
+{
+	if (options->json)
+		printf("{\"schema_version\":%d,\"enforced\":false}\n", JSON_SCHEMA_VERSION);
+	if (error == -ENOENT) {
+		print_error("nothing is loaded: nothing is judged");
+		return EXIT_UNENFORCED;
+	}
+	print_error("cannot read the gate: %s%s", strerror(-error),
+		    exit_code_of(error) == EXIT_PRIVILEGE ? " (try sudo)" : "");
+	return exit_code_of(error) == EXIT_PRIVILEGE ? EXIT_PRIVILEGE : EXIT_UNENFORCED;
+}
+
+int command_status(const struct options *options, char **arguments)
+{
+	struct state state = state_get();
+	struct view view = { .counters = { -1, -1 } };
+	int error = view_open(&state, &view), code;
+
+	(void)arguments;
+	if (error) {
+		code = not_readable(options, error);
+	} else {
+		if (options->json)
+			print_json(&view);
+		else
+			print_text(&view);
+		code = gate_status_enforced(&view.status) ? EXIT_DONE : EXIT_UNENFORCED;
+	}
+	view_close(&view);
+	return code;
+}

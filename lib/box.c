@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "box.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "mem.h"
+
+static address_t address_of(const struct sockaddr *sockaddr)
+{
+	if (sockaddr->sa_family == AF_INET)
+		return address_from_bytes(
+			(const uint8_t *)&((const struct sockaddr_in *)sockaddr)->sin_addr, 4);
+	return address_from_bytes(
+		(const uint8_t *)&((const struct sockaddr_in6 *)sockaddr)->sin6_addr, 16);
+}
+
+static bool is_wanted(const struct ifaddrs *item)
+{
+	int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
+
+	return (family == AF_INET || family == AF_INET6) && !(item->ifa_flags & IFF_LOOPBACK);
+}
+
+int box_read(struct box *ret_box)
+{
+	struct ifaddrs *list;
+	struct box box = {};
+	size_t capacity = 0;
+
+	if (getifaddrs(&list))
+		return -errno;
+	for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
+		if (!is_wanted(item))
+			continue;
+		box.addresses = mem_grow(box.addresses, box.count, &capacity,
+					 sizeof(*box.addresses));
+		box.addresses[box.count++] = address_of(item->ifa_addr);
+	}
+	freeifaddrs(list);
+	*ret_box = box;
+	return 0;
+}
+
+void box_free(struct box *box)
+{
+	free(box->addresses);
+	*box = (struct box){};
+}
+
+int box_interface(const char *name, enum box_link *ret_link)
+{
+	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = {};
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return -ENODEV;
+	strcpy(request.ifr_name, name);
+	if (ioctl(fd, SIOCGIFHWADDR, &request))
+		return -errno;
+	switch (request.ifr_hwaddr.sa_family) {
+	case ARPHRD_NONE:
+		*ret_link = LINK_IP;
+		break;
+	case ARPHRD_ETHER:
+		*ret_link = LINK_ETHERNET;
+		break;
+	default:
+		*ret_link = LINK_OTHER;
+	}
+	if (ioctl(fd, SIOCGIFINDEX, &request))
+		return -errno;
+	return request.ifr_ifindex;
+}

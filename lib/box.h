@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* This machine, as the kernel tells: its addresses and interfaces. */
+#ifndef ACLGATE_BOX_H
+#define ACLGATE_BOX_H
+
+#include "inventory.h"
+
+/* Every address of every interface, loopback aside: no packet with one of those comes from outside. */
+int box_read(struct box *ret_box);
+
+void box_free(struct box *box);
+
+enum box_link {
+	LINK_IP,       /* packets begin with the IP header: WireGuard, TUN */
+	LINK_ETHERNET,
+	LINK_OTHER,
+};
+
+/* What an interface carries. Returns its ifindex, or a negative errno: -ENODEV where it is not. */
+int box_interface(const char *name, enum box_link *ret_link);
+
+#endif

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "check.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+
+static int read_sources(struct checked *checked, const char *file, const char *inventory,
+			const char **ret_unreadable)
+{
+	int error = sources_read(&checked->sources, file);
+
+	*ret_unreadable = file;
+	if (error < 0)
+		return error;
+	if (!inventory)
+		return 0;
+	*ret_unreadable = inventory;
+	error = sources_read(&checked->sources, inventory);
+	return error < 0 ? error : 0;
+}
+
+static enum reason judge_one(const struct table *table, address_t src, address_t dst,
+			     uint8_t protocol, uint16_t port, uint32_t *ret_rule)
+{
+	if (protocol)
+		return table_judge(table, src, dst, protocol, port, ret_rule);
+	if (!table_judge(table, src, dst, IPPROTO_TCP, port, ret_rule))
+		return REASON_NONE;
+	return table_judge(table, src, dst, IPPROTO_UDP, port, ret_rule);
+}
+
+/* From one address to all of a range. */
+static bool reach_range(const struct question *question, address_t src, const struct range *range,
+			struct answer *answer)
+{
+	if (address_is_ipv4(src) != address_is_ipv4(range->first))
+		return true;
+	for (address_t dst = range->first;; dst++) {
+		answer->reason = judge_one(question->table, src, dst, question->protocol,
+					   question->port, &answer->rule);
+		answer->asked = true;
+		if ((answer->reason == REASON_NONE) != question->wanted)
+			return false;
+		if (dst == range->last)
+			return true;
+	}
+}
+
+bool check_reach(const struct question *question, struct answer *ret_answer)
+{
+	const struct set *from = question->from, *to = question->to;
+	struct answer answer = { .reason = REASON_UNKNOWN_SOURCE };
+	bool all = true;
+
+	for (size_t i = 0; i < from->count && all; i++)
+		for (address_t src = from->ranges[i].first; all; src++) {
+			for (size_t j = 0; j < to->count && all; j++)
+				all = reach_range(question, src, &to->ranges[j], &answer);
+			if (src == from->ranges[i].last)
+				break;
+		}
+	*ret_answer = answer;
+	return all && (answer.asked || !question->wanted);
+}
+
+bool check_expectation(const struct table *table, const struct expectation *expectation)
+{
+	struct question question = {
+		.table = table,
+		.from = &expectation->from,
+		.to = &expectation->to,
+		.protocol = expectation->protocol,
+		.port = expectation->port,
+		.wanted = expectation->allow,
+	};
+	struct answer answer;
+
+	return check_reach(&question, &answer);
+}
+
+static void run_tests(struct checked *checked)
+{
+	for (size_t i = 0; i < checked->ruleset.expectations_count; i++) {
+		const struct expectation *expectation = &checked->ruleset.expectations[i];
+
+		if (check_expectation(&checked->table, expectation))
+			continue;
+		diag_error(&checked->diag, expectation->dst.place,
+			   "test failed: %s -> %s: expected %s, got %s", expectation->src.text,
+			   expectation->dst.text, expectation->allow ? "ALLOWED" : "DENIED",
+			   expectation->allow ? "DENIED" : "ALLOWED");
+	}
+}
+
+int check_files(struct checked *checked, const char *file, const char *inventory,
+		const struct box *box, const char **ret_unreadable)
+{
+	const struct source *sources;
+	struct diag *diag = &checked->diag;
+	int error = read_sources(checked, file, inventory, ret_unreadable);
+
+	if (error)
+		return error;
+	sources = checked->sources.items;
+	error = policy_parse(&sources[0], checked->sources.count > 1 ? &sources[1] : NULL, diag,
+			     &checked->policy);
+	if (error)
+		return error;
+	inventory_build(&checked->policy, box, diag, &checked->inventory);
+	resolve(&checked->policy, &checked->inventory, diag, &checked->ruleset);
+	if (diag->errors)
+		return -EINVAL;
+	if (table_compile(&checked->ruleset, &checked->inventory, &checked->sources, diag,
+			  &checked->table))
+		return -EINVAL;
+	run_tests(checked);
+	return diag->errors ? -EINVAL : 0;
+}
+
+void checked_free(struct checked *checked)
+{
+	table_free(&checked->table);
+	ruleset_free(&checked->ruleset);
+	inventory_free(&checked->inventory);
+	policy_free(&checked->policy);
+	diag_free(&checked->diag);
+	sources_free(&checked->sources);
+}

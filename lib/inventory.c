@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "inventory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "abi.h"
+#include "mem.h"
+
+static const char default_interface[] = "wg0";
+
+size_t inventory_interfaces(const struct policy *policy)
+{
+	return policy->interfaces.count ? policy->interfaces.count : 1;
+}
+
+const char *inventory_interface(const struct policy *policy, size_t slot)
+{
+	return policy->interfaces.count ? policy->interfaces.items[slot].text : default_interface;
+}
+
+static void check_twice(const struct index *index, const char *what, struct diag *diag)
+{
+	for (size_t i = 1; i < index->count; i++)
+		if (!strcmp(index->items[i - 1]->text, index->items[i]->text))
+			diag_error(diag, index->items[i]->place, "%s \"%s\" is defined twice", what,
+				   index->items[i]->text);
+}
+
+static void check_names(const struct inventory *inventory, struct diag *diag)
+{
+	check_twice(&inventory->devices, "device", diag);
+	check_twice(&inventory->hosts, "host", diag);
+	for (size_t i = 0; i < inventory->hosts.count; i++) {
+		const struct word *name = inventory->hosts.items[i];
+
+		if (index_find(&inventory->devices, name->text))
+			diag_error(diag, name->place, "\"%s\" is a device and a host", name->text);
+	}
+}
+
+static uint32_t device_speaks(const struct inventory *inventory, const struct policy_device *device,
+			      struct diag *diag)
+{
+	size_t guarded = inventory_interfaces(inventory->policy);
+
+	if (device->self)
+		return GATE_SPEAKS_SELF;
+	if (!device->interface.text && guarded == 1)
+		return 1u;
+	if (!device->interface.text) {
+		diag_error(diag, device->name.place,
+			   "device \"%s\" needs \"interface\": several interfaces are guarded",
+			   device->name.text);
+		return 0;
+	}
+	for (size_t slot = 0; slot < guarded; slot++)
+		if (!strcmp(inventory_interface(inventory->policy, slot), device->interface.text))
+			return 1u << slot;
+	return GATE_SPEAKS_OUTSIDE;
+}
+
+static void own(struct inventory *inventory, const struct prefix *prefix, uint32_t device,
+		uint32_t speaks)
+{
+	inventory->owners = mem_grow(inventory->owners, inventory->owners_count,
+				     &inventory->owners_capacity, sizeof(*inventory->owners));
+	inventory->owners[inventory->owners_count++] =
+		(struct owner){ .prefix = *prefix, .device = device, .speaks = speaks };
+}
+
+static int parse_prefix(const struct word *word, struct diag *diag, struct prefix *ret_prefix)
+{
+	int error = prefix_parse(word->text, ret_prefix);
+
+	if (error == -EADDRNOTAVAIL)
+		diag_error(diag, word->place, "%s contains non-network bits set", word->text);
+	else if (error)
+		diag_error(diag, word->place, "\"%s\" is not an address or prefix", word->text);
+	return error;
+}
+
+static void own_device(struct inventory *inventory, uint32_t number, struct diag *diag)
+{
+	const struct policy_device *device = &inventory->policy->devices[number];
+	uint32_t speaks = device_speaks(inventory, device, diag);
+	struct prefix prefix;
+
+	if (device->unapproved)
+		speaks |= GATE_SPEAKS_REJECTED;
+	for (size_t i = 0; i < device->addresses.count; i++) {
+		const struct word *word = &device->addresses.items[i];
+
+		if (parse_prefix(word, diag, &prefix))
+			continue;
+		if (prefix.bits < 128)
+			diag_error(diag, word->place, "an address of a device is one address; "
+				   "a network behind it belongs under \"routes\"");
+		else
+			own(inventory, &prefix, number, speaks);
+	}
+	for (size_t i = 0; i < device->routes.count; i++)
+		if (!parse_prefix(&device->routes.items[i], diag, &prefix))
+			own(inventory, &prefix, number, speaks);
+	if (!device->addresses.count && !device->self)
+		diag_error(diag, device->name.place, "device \"%s\" has no \"addresses\"",
+			   device->name.text);
+}
+
+/* The addresses of the box belong to the device that is marked "self", if there is one. */
+static void own_box(struct inventory *inventory, const struct box *box, struct diag *diag)
+{
+	const struct policy *policy = inventory->policy;
+	uint32_t self = DEVICE_NONE;
+
+	for (size_t i = 0; i < policy->devices_count; i++) {
+		if (!policy->devices[i].self)
+			continue;
+		if (self != DEVICE_NONE)
+			diag_error(diag, policy->devices[i].name.place,
+				   "\"%s\" is \"self\" as well: only one device is this box",
+				   policy->devices[self].name.text);
+		self = (uint32_t)i;
+	}
+	for (size_t i = 0; box && i < box->count; i++) {
+		struct prefix prefix = { box->addresses[i], 128 };
+
+		own(inventory, &prefix, self, GATE_SPEAKS_SELF);
+	}
+}
+
+static int by_prefix(const void *one, const void *other)
+{
+	const struct owner *a = one, *b = other;
+
+	if (a->prefix.first != b->prefix.first)
+		return a->prefix.first < b->prefix.first ? -1 : 1;
+	if (a->prefix.bits != b->prefix.bits)
+		return a->prefix.bits < b->prefix.bits ? -1 : 1;
+	return a->device < b->device ? -1 : a->device > b->device;
+}
+
+static const char *owner_name(const struct inventory *inventory, const struct owner *owner)
+{
+	return owner->device == DEVICE_NONE ? "this box" :
+					      inventory->policy->devices[owner->device].name.text;
+}
+
+/* Sorted, an address that two devices claim stands twice in a row. Routes may: the first wins. */
+static void check_owners(const struct inventory *inventory, struct diag *diag)
+{
+	char text[ADDRESS_TEXT];
+
+	for (size_t i = 1; i < inventory->owners_count; i++) {
+		const struct owner *a = &inventory->owners[i - 1], *b = &inventory->owners[i];
+		const struct policy_device *device;
+
+		if (a->prefix.first != b->prefix.first || a->prefix.bits != 128 ||
+		    a->device == b->device)
+			continue;
+		device = &inventory->policy->devices[b->device == DEVICE_NONE ? a->device :
+										b->device];
+		diag_error(diag, device->name.place, "%s belongs to \"%s\" and to \"%s\"",
+			   address_format(a->prefix.first, text), owner_name(inventory, a),
+			   owner_name(inventory, b));
+	}
+}
+
+static void fill_reachable(struct inventory *inventory)
+{
+	for (size_t i = 0; i < inventory->owners_count; i++) {
+		const struct owner *owner = &inventory->owners[i];
+
+		if (owner->device == DEVICE_NONE || owner->speaks & GATE_SPEAKS_REJECTED ||
+		    prefix_is_default(&owner->prefix))
+			continue;
+		set_append_prefix(&inventory->reachable, &owner->prefix);
+	}
+	set_normalise(&inventory->reachable);
+}
+
+static void check_hosts(const struct policy *policy, struct diag *diag)
+{
+	struct prefix prefix;
+
+	for (size_t i = 0; i < policy->hosts_count; i++) {
+		if (strchr(policy->hosts[i].name.text, '@'))
+			diag_error(diag, policy->hosts[i].name.place,
+				   "a host may not have '@' in its name");
+		parse_prefix(&policy->hosts[i].value, diag, &prefix);
+	}
+}
+
+static void check_groups(const struct policy *policy, struct diag *diag)
+{
+	for (size_t i = 0; i < policy->groups_count; i++) {
+		const struct words *members = &policy->groups[i].members;
+
+		for (size_t j = 0; j < members->count; j++) {
+			const struct word *member = &members->items[j];
+
+			if (!strncmp(member->text, "group:", 6))
+				diag_error(diag, member->place, "groups[\"%s\"]: \"%s\": "
+					   "group members cannot be recursive",
+					   policy->groups[i].name.text, member->text);
+			else if (!strchr(member->text, '@'))
+				diag_error(diag, member->place,
+					   "\"%s\" is not a user: a user has an '@'", member->text);
+		}
+	}
+}
+
+static void check_tags(const struct inventory *inventory, struct diag *diag)
+{
+	const struct policy *policy = inventory->policy;
+
+	for (size_t i = 0; i < policy->devices_count; i++) {
+		const struct words *tags = &policy->devices[i].tags;
+
+		for (size_t j = 0; j < tags->count; j++)
+			if (!index_find(&inventory->tags, tags->items[j].text))
+				diag_error(diag, tags->items[j].place, "tag not found: \"%s\"",
+					   tags->items[j].text);
+	}
+}
+
+void inventory_build(const struct policy *policy, const struct box *box, struct diag *diag,
+		     struct inventory *ret_inventory)
+{
+	struct inventory inventory = {
+		.policy = policy,
+		.box = box,
+		.devices = index_build(policy->devices, policy->devices_count,
+				       sizeof(*policy->devices)),
+		.hosts = index_build(policy->hosts, policy->hosts_count, sizeof(*policy->hosts)),
+		.groups = index_build(policy->groups, policy->groups_count,
+				      sizeof(*policy->groups)),
+		.tags = index_build(policy->tag_owners, policy->tag_owners_count,
+				    sizeof(*policy->tag_owners)),
+	};
+
+	check_names(&inventory, diag);
+	check_hosts(policy, diag);
+	check_groups(policy, diag);
+	check_tags(&inventory, diag);
+	for (size_t i = 0; i < policy->devices_count; i++)
+		own_device(&inventory, (uint32_t)i, diag);
+	own_box(&inventory, box, diag);
+	if (inventory.owners_count)
+		qsort(inventory.owners, inventory.owners_count, sizeof(*inventory.owners),
+		      by_prefix);
+	check_owners(&inventory, diag);
+	fill_reachable(&inventory);
+	*ret_inventory = inventory;
+}
+
+static void add_device(const struct inventory *inventory, const struct policy_device *device,
+		       struct set *set)
+{
+	struct prefix prefix;
+
+	if (device->unapproved)
+		return;
+	for (size_t i = 0; device->self && inventory->box && i < inventory->box->count; i++)
+		set_append(set, inventory->box->addresses[i], inventory->box->addresses[i]);
+	for (size_t i = 0; i < device->addresses.count; i++)
+		if (!prefix_parse(device->addresses.items[i].text, &prefix))
+			set_append_prefix(set, &prefix);
+}
+
+/* A tagged device has no user. Returns whether the user has a device at all. */
+static bool add_user(const struct inventory *inventory, const char *user, struct set *set)
+{
+	const struct policy *policy = inventory->policy;
+	bool found = false;
+
+	for (size_t i = 0; i < policy->devices_count; i++) {
+		const struct policy_device *device = &policy->devices[i];
+
+		if (!device->user.text || device->tags.count || strcmp(device->user.text, user))
+			continue;
+		add_device(inventory, device, set);
+		found = true;
+	}
+	return found;
+}
+
+static int select_user(const struct inventory *inventory, const struct word *word,
+		       struct diag *diag, struct set *set)
+{
+	if (!add_user(inventory, word->text, set))
+		diag_warning(diag, word->place, "user \"%s\" has no device", word->text);
+	return 0;
+}
+
+static int select_group(const struct inventory *inventory, const struct word *word,
+			struct diag *diag, struct set *set)
+{
+	const struct policy_group *group = index_find(&inventory->groups, word->text);
+	struct suggestion suggestion = { .wrong = word->text };
+	_free_ char *hint = NULL;
+	bool found = false;
+
+	if (!group) {
+		index_suggest(&inventory->groups, &suggestion);
+		hint = suggest_text(&suggestion);
+		diag_error(diag, word->place, "group not found: \"%s\"%s", word->text, hint);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < group->members.count; i++)
+		found |= add_user(inventory, group->members.items[i].text, set);
+	if (!found)
+		diag_warning(diag, word->place, "nobody in \"%s\" has a device", word->text);
+	return 0;
+}
+
+static bool has_tag(const struct policy_device *device, const char *tag)
+{
+	for (size_t i = 0; i < device->tags.count; i++)
+		if (!strcmp(device->tags.items[i].text, tag))
+			return true;
+	return false;
+}
+
+static int select_tag(const struct inventory *inventory, const struct word *word,
+		      struct diag *diag, struct set *set)
+{
+	const struct policy *policy = inventory->policy;
+	struct suggestion suggestion = { .wrong = word->text };
+	_free_ char *hint = NULL;
+	bool found = false;
+
+	if (!index_find(&inventory->tags, word->text)) {
+		index_suggest(&inventory->tags, &suggestion);
+		hint = suggest_text(&suggestion);
+		diag_error(diag, word->place, "tag not found: \"%s\"%s", word->text, hint);
+		return -EINVAL;
+	}
+	for (size_t i = 0; i < policy->devices_count; i++) {
+		if (!has_tag(&policy->devices[i], word->text))
+			continue;
+		add_device(inventory, &policy->devices[i], set);
+		found = true;
+	}
+	if (!found)
+		diag_warning(diag, word->place, "no device has \"%s\"", word->text);
+	return 0;
+}
+
+static int select_prefix(const struct inventory *inventory, const struct word *word,
+			 const struct prefix *prefix, enum side side, struct diag *diag,
+			 struct set *set)
+{
+	_set_ struct set whole = {}, owned = {};
+
+	set_append_prefix(&whole, prefix);
+	if (side == SIDE_DESTINATION) {
+		set_append_set(set, &whole);
+		return 0;
+	}
+	owned = set_intersect(&whole, &inventory->reachable);
+	if (!owned.count)
+		diag_warning(diag, word->place,
+			     "no device has an address in \"%s\": as a source it matches nothing",
+			     word->text);
+	set_append_set(set, &owned);
+	return 0;
+}
+
+static int unknown_name(const struct inventory *inventory, const struct word *word,
+			struct diag *diag)
+{
+	struct suggestion suggestion = { .wrong = word->text };
+	_free_ char *hint = NULL;
+
+	index_suggest(&inventory->devices, &suggestion);
+	index_suggest(&inventory->hosts, &suggestion);
+	hint = suggest_text(&suggestion);
+	diag_add(diag, SEVERITY_ERROR, word->place, (unsigned int)strlen(word->text) + 2,
+		 "unknown device \"%s\"%s", word->text, hint);
+	return -EINVAL;
+}
+
+static int select_name(const struct inventory *inventory, const struct word *word, enum side side,
+		       struct diag *diag, struct set *set)
+{
+	const struct policy_device *device = index_find(&inventory->devices, word->text);
+	const struct policy_host *host = index_find(&inventory->hosts, word->text);
+	struct prefix prefix;
+
+	if (device && device->unapproved)
+		diag_warning(diag, word->place, "device \"%s\" is not approved", word->text);
+	if (device) {
+		add_device(inventory, device, set);
+		return 0;
+	}
+	if (!host)
+		return unknown_name(inventory, word, diag);
+	if (prefix_parse(host->value.text, &prefix))
+		return 0; /* told already, at the host */
+	return select_prefix(inventory, word, &prefix, side, diag, set);
+}
+
+static int select_all(const struct inventory *inventory, enum side side, struct set *set)
+{
+	if (side == SIDE_SOURCE)
+		set_append_set(set, &inventory->reachable);
+	else
+		set_append(set, 0, ADDRESS_MAX);
+	return 0;
+}
+
+int inventory_select(const struct inventory *inventory, const struct word *word, enum side side,
+		     struct diag *diag, struct set *set)
+{
+	struct prefix prefix;
+	int error;
+
+	if (!strcmp(word->text, "*"))
+		return select_all(inventory, side, set);
+	if (!strncmp(word->text, "group:", 6))
+		return select_group(inventory, word, diag, set);
+	if (!strncmp(word->text, "tag:", 4))
+		return select_tag(inventory, word, diag, set);
+	if (strchr(word->text, '@'))
+		return select_user(inventory, word, diag, set);
+	error = prefix_parse(word->text, &prefix);
+	if (!error)
+		return select_prefix(inventory, word, &prefix, side, diag, set);
+	if (error == -EADDRNOTAVAIL) {
+		diag_error(diag, word->place, "%s contains non-network bits set", word->text);
+		return error;
+	}
+	return select_name(inventory, word, side, diag, set);
+}
+
+void inventory_free(struct inventory *inventory)
+{
+	index_free(&inventory->devices);
+	index_free(&inventory->hosts);
+	index_free(&inventory->groups);
+	index_free(&inventory->tags);
+	free(inventory->owners);
+	set_free(&inventory->reachable);
+	*inventory = (struct inventory){};
+}

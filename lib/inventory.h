@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who is who: the devices of a policy, the addresses that are theirs, and what the names in a rule
+ * mean as addresses.
+ */
+#ifndef ACLGATE_INVENTORY_H
+#define ACLGATE_INVENTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "diag.h"
+#include "index.h"
+#include "policy.h"
+#include "set.h"
+
+/* The router itself, as the kernel tells; offline there is none of it. */
+struct box {
+	address_t *addresses;
+	size_t count;
+};
+
+#define DEVICE_NONE UINT32_MAX
+
+/* Addresses that are a device's: its own, or a route behind it. */
+struct owner {
+	struct prefix prefix;
+	uint32_t device; /* index into policy->devices, or DEVICE_NONE for a bare address of the box */
+	uint32_t speaks; /* GATE_SPEAKS_… of bpf/abi.h */
+};
+
+struct inventory {
+	const struct policy *policy;
+	const struct box *box; /* may be NULL */
+	struct index devices, hosts, groups, tags;
+	struct owner *owners; /* sorted by first address, the wider one first */
+	size_t owners_count, owners_capacity;
+	struct set reachable; /* addresses and routes of approved devices: what "*" means as source */
+};
+
+enum side {
+	SIDE_SOURCE,
+	SIDE_DESTINATION,
+};
+
+/*
+ * Checks devices, hosts and groups. Errors are in @diag; what is left can be asked. Policy and box
+ * must outlive the inventory.
+ */
+void inventory_build(const struct policy *policy, const struct box *box, struct diag *diag,
+		     struct inventory *ret_inventory);
+
+/*
+ * What a word in a rule means. A source is cut down to what devices own, for nobody else may open
+ * anything. Returns 0, or -EINVAL with an error in @diag; a warning says why a set is empty. The
+ * result is added to @set, which is then no longer normalised.
+ */
+int inventory_select(const struct inventory *inventory, const struct word *word, enum side side,
+		     struct diag *diag, struct set *set);
+
+/* The guarded interfaces: as the policy says, or wg0. */
+size_t inventory_interfaces(const struct policy *policy);
+const char *inventory_interface(const struct policy *policy, size_t slot);
+
+void inventory_free(struct inventory *inventory);
+
+#endif

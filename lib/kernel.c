@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gate.skel.h"
+#include "mem.h"
+
+/* Not in the headers of Debian 12 (include/uapi/linux/bpf.h of 6.6). */
+#define ATTACH_TCX_INGRESS 46
+#define ATTACH_TCX_EGRESS  47
+#define ATTACH_BEFORE	   (1u << 3)
+
+#define FILTER_HANDLE	0xac1
+#define FILTER_PRIORITY 1
+
+int kernel_map_open(const char *pins, const char *name)
+{
+	_free_ char *path = mem_printf("%s/%s", pins, name);
+	int fd = bpf_obj_get(path);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int kernel_map_get(int map, const void *key, void *ret_value)
+{
+	return bpf_map_lookup_elem(map, key, ret_value) ? -errno : 0;
+}
+
+int kernel_map_put(int map, const void *key, const void *value)
+{
+	return bpf_map_update_elem(map, key, value, BPF_ANY) ? -errno : 0;
+}
+
+int kernel_map_delete(int map, const void *key)
+{
+	return bpf_map_delete_elem(map, key) ? -errno : 0;
+}
+
+int kernel_map_fill(int map, const void *keys, const void *values, uint32_t count)
+{
+	uint32_t done = count;
+
+	if (!count)
+		return 0;
+	return bpf_map_update_batch(map, keys, values, &done, NULL) ? -errno : 0;
+}
+
+int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words)
+{
+	int cpus = libbpf_num_possible_cpus();
+	_free_ uint64_t *values = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	values = mem_alloc((size_t)cpus * words * sizeof(*values));
+	if (bpf_map_lookup_elem(map, &key, values))
+		return -errno;
+	memset(ret_sums, 0, words * sizeof(*ret_sums));
+	for (size_t i = 0; i < (size_t)cpus * words; i++)
+		ret_sums[i % words] += values[i];
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	enum bpf_map_type type;
+	uint32_t key;
+	uint32_t value;
+	uint32_t flags;
+} tables[] = {
+	[TABLE_ADDR4] = { "addr4", BPF_MAP_TYPE_HASH, 4, sizeof(struct gate_identity), 0 },
+	[TABLE_ADDR6] = { "addr6", BPF_MAP_TYPE_HASH, 16, sizeof(struct gate_identity), 0 },
+	[TABLE_PREFIX4] = { "prefix4", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct gate_prefix4),
+			    sizeof(struct gate_identity), BPF_F_NO_PREALLOC },
+	[TABLE_PREFIX6] = { "prefix6", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct gate_prefix6),
+			    sizeof(struct gate_identity), BPF_F_NO_PREALLOC },
+	[TABLE_PAIRS] = { "pairs", BPF_MAP_TYPE_HASH, sizeof(struct gate_pair),
+			  sizeof(struct gate_ports), 0 },
+	[TABLE_RANGES] = { "ranges", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_range),
+			   BPF_F_INNER_MAP },
+	[TABLE_FLOWS4] = { "flows4", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow4_key),
+			   sizeof(struct gate_flow), 0 },
+	[TABLE_FLOWS6] = { "flows6", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow6_key),
+			   sizeof(struct gate_flow), 0 },
+};
+_Static_assert(ARRAY_SIZE(tables) == TABLE_MAX, "every table is described");
+
+int kernel_table_create(enum kernel_table table, uint32_t entries)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = tables[table].flags);
+	int fd = bpf_map_create(tables[table].type, tables[table].name, tables[table].key,
+				tables[table].value, entries ? entries : 1, &options);
+
+	return fd < 0 ? -errno : fd;
+}
+
+const char *kernel_table_name(enum kernel_table table)
+{
+	return tables[table].name;
+}
+
+/* libbpf speaks through a callback without a context; loads do not overlap. */
+static FILE *log_stream;
+
+static int to_log(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (!log_stream || level == LIBBPF_DEBUG)
+		return 0;
+	return vfprintf(log_stream, format, arguments);
+}
+
+static int pin_maps(struct gate_bpf *gate, const char *pins)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, gate->obj) {
+		_free_ char *path = mem_printf("%s/%s", pins, bpf_map__name(map));
+
+		if (bpf_map__is_internal(map))
+			continue;
+		if (bpf_map__set_pin_path(map, path))
+			return -errno;
+	}
+	return 0;
+}
+
+static int load_skeleton(struct gate_bpf *gate, const char *pins, uint32_t slot,
+			 uint32_t link_header)
+{
+	int error = pin_maps(gate, pins);
+
+	if (error)
+		return error;
+	gate->rodata->own_slot = slot;
+	gate->rodata->link_header = link_header;
+	return gate_bpf__load(gate);
+}
+
+/* The descriptors outlive the skeleton, which closes its own. */
+static void take_programs(const struct gate_bpf *gate, struct kernel_programs *ret_programs)
+{
+	*ret_programs = (struct kernel_programs){
+		.ingress = dup(bpf_program__fd(gate->progs.gate_ingress)),
+		.egress = dup(bpf_program__fd(gate->progs.gate_egress)),
+		.collect = dup(bpf_program__fd(gate->progs.gate_collect)),
+	};
+}
+
+int kernel_programs_load(const char *pins, uint32_t slot, uint32_t link_header,
+			 struct kernel_programs *ret_programs, char **ret_log)
+{
+	struct gate_bpf *gate;
+	size_t size = 0;
+	int error;
+
+	log_stream = open_memstream(ret_log, &size);
+	libbpf_set_print(to_log);
+	gate = gate_bpf__open();
+	error = gate ? load_skeleton(gate, pins, slot, link_header) : -errno;
+	if (!error)
+		take_programs(gate, ret_programs);
+	gate_bpf__destroy(gate);
+	fclose(log_stream);
+	log_stream = NULL;
+	if (!error) {
+		free(*ret_log);
+		*ret_log = NULL;
+	}
+	return error;
+}
+
+int kernel_collector_start(const struct kernel_programs *programs)
+{
+	char packet[64] = {}; /* not looked at, but there must be one */
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof(packet));
+
+	if (bpf_prog_test_run_opts(programs->collect, &options))
+		return -errno;
+	return options.retval ? -EIO : 0;
+}
+
+void kernel_programs_close(struct kernel_programs *programs)
+{
+	close(programs->ingress);
+	close(programs->egress);
+	close(programs->collect);
+}
+
+static char *link_path(const struct kernel_hook *hook)
+{
+	return mem_printf("%s/%s_%s", hook->pins, hook->interface,
+			  hook->direction == DIRECTION_INGRESS ? "ingress" : "egress");
+}
+
+static enum bpf_attach_type tcx_type(enum direction direction)
+{
+	return (enum bpf_attach_type)(direction == DIRECTION_INGRESS ? ATTACH_TCX_INGRESS :
+								       ATTACH_TCX_EGRESS);
+}
+
+/* The ifindex is the first word of the link's info, as in `xdp`; it is 0 once the device is gone. */
+static int link_info(int link, uint32_t *ret_ifindex, uint32_t *ret_program)
+{
+	struct bpf_link_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link, &info, &size))
+		return -errno;
+	*ret_ifindex = info.xdp.ifindex;
+	*ret_program = info.prog_id;
+	return 0;
+}
+
+/* -ENOENT: no link; -ENODEV: a link whose device is gone, or another one. */
+static int open_link(const struct kernel_hook *hook, uint32_t *ret_program)
+{
+	_free_ char *path = link_path(hook);
+	_close_ int link = bpf_obj_get(path);
+	uint32_t ifindex = 0;
+	int error;
+
+	if (link < 0)
+		return -errno;
+	error = link_info(link, &ifindex, ret_program);
+	if (error)
+		return error;
+	return ifindex == hook->ifindex ? TAKE_FD(link) : -ENODEV;
+}
+
+static int attach_tcx(const struct kernel_hook *hook, int program)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = ATTACH_BEFORE);
+	_free_ char *path = link_path(hook);
+	_close_ int link = -1;
+	uint32_t old;
+
+	link = open_link(hook, &old);
+	if (link >= 0)
+		return bpf_link_update(link, program, NULL) ? -errno : 0;
+	if (link == -ENODEV)
+		unlink(path);
+	link = bpf_link_create(program, (int)hook->ifindex, tcx_type(hook->direction), &options);
+	if (link < 0)
+		return -errno;
+	return bpf_obj_pin(link, path) ? -errno : 0;
+}
+
+static struct bpf_tc_hook filter_hook(const struct kernel_hook *hook)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = (int)hook->ifindex,
+		.attach_point = hook->direction == DIRECTION_INGRESS ? BPF_TC_INGRESS :
+								       BPF_TC_EGRESS,
+	};
+}
+
+static int attach_filter(const struct kernel_hook *hook, int program)
+{
+	struct bpf_tc_hook point = filter_hook(hook);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY,
+		    .prog_fd = program, .flags = BPF_TC_F_REPLACE);
+	int error = bpf_tc_hook_create(&point);
+
+	if (error && error != -EEXIST)
+		return error;
+	return bpf_tc_attach(&point, &options);
+}
+
+/* Kernels before 6.6 do not know the attach type and say EINVAL. */
+int kernel_attach(const struct kernel_hook *hook, int program)
+{
+	int error = attach_tcx(hook, program);
+
+	return error == -EINVAL ? attach_filter(hook, program) : error;
+}
+
+static bool is_ours(uint32_t program, enum direction direction)
+{
+	_close_ int fd = bpf_prog_get_fd_by_id(program);
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return false;
+	return !strcmp(info.name, direction == DIRECTION_INGRESS ? "gate_ingress" : "gate_egress");
+}
+
+/* The program at our handle, or 0. */
+static uint32_t filter_program(const struct kernel_hook *hook)
+{
+	struct bpf_tc_hook point = filter_hook(hook);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	if (bpf_tc_query(&point, &options) || !is_ours(options.prog_id, hook->direction))
+		return 0;
+	return options.prog_id;
+}
+
+static int detach_filter(const struct kernel_hook *hook)
+{
+	struct bpf_tc_hook point = filter_hook(hook);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	return filter_program(hook) ? bpf_tc_detach(&point, &options) : 0;
+}
+
+int kernel_detach(const struct kernel_hook *hook)
+{
+	_free_ char *path = link_path(hook);
+	uint32_t program;
+	_close_ int link = open_link(hook, &program);
+
+	if (link >= 0 && bpf_link_detach(link))
+		return -errno;
+	if (unlink(path) && errno != ENOENT)
+		return -errno;
+	return detach_filter(hook);
+}
+
+/* The first program of the kernel's list, 0 where it is empty or the kernel has none (before 6.6). */
+static uint32_t first_tcx(const struct kernel_hook *hook)
+{
+	uint32_t programs[64] = {}, count = ARRAY_SIZE(programs);
+
+	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, programs, &count))
+		return 0;
+	return programs[0];
+}
+
+enum kernel_attached kernel_attached(const struct kernel_hook *hook)
+{
+	uint32_t program = 0, first = first_tcx(hook);
+	_close_ int link = open_link(hook, &program);
+
+	if (link >= 0)
+		return first == program ? ATTACHED : ATTACHED_BEHIND;
+	if (!filter_program(hook))
+		return ATTACHED_NOT;
+	return first ? ATTACHED_BEHIND : ATTACHED;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What we ask of the kernel's BPF: the one user of libbpf. Every call returns 0 or more, or a
+ * negative errno.
+ */
+#ifndef ACLGATE_KERNEL_H
+#define ACLGATE_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+
+/* Maps by the name under which they are pinned. */
+int kernel_map_open(const char *pins, const char *name);
+
+int kernel_map_get(int map, const void *key, void *ret_value);
+int kernel_map_put(int map, const void *key, const void *value);
+int kernel_map_delete(int map, const void *key);
+
+/* Many at once; keys and values are packed arrays. */
+int kernel_map_fill(int map, const void *keys, const void *values, uint32_t count);
+
+/* Sums a per-CPU value that consists of @words counters. */
+int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words);
+
+/* The tables that a generation consists of, and the shards of the flow tables. */
+enum kernel_table {
+	TABLE_ADDR4,
+	TABLE_ADDR6,
+	TABLE_PREFIX4,
+	TABLE_PREFIX6,
+	TABLE_PAIRS,
+	TABLE_RANGES,
+	TABLE_FLOWS4,
+	TABLE_FLOWS6,
+	TABLE_MAX
+};
+
+/* A new inner map. */
+int kernel_table_create(enum kernel_table table, uint32_t entries);
+
+const char *kernel_table_name(enum kernel_table table);
+
+struct kernel_programs {
+	int ingress;
+	int egress;
+	int collect;
+};
+
+/*
+ * Loads the programs for one guarded interface. Maps that are pinned under @pins are used, the
+ * others are created and pinned there. Where it fails, *ret_log has what libbpf and the verifier
+ * said, and the caller frees it.
+ */
+int kernel_programs_load(const char *pins, uint32_t slot, uint32_t link_header,
+			 struct kernel_programs *ret_programs, char **ret_log);
+
+/* Starts the collector, or hands a running one over to these programs. */
+int kernel_collector_start(const struct kernel_programs *programs);
+
+void kernel_programs_close(struct kernel_programs *programs);
+
+/*
+ * TCX links (6.6), pinned under @pins as NAME_ingress and NAME_egress, in front of all others; on
+ * older kernels clsact filters with a priority and handle of ours, which need no pin.
+ */
+struct kernel_hook {
+	const char *pins;
+	const char *interface;
+	uint32_t ifindex;
+	enum direction direction;
+};
+
+/* Attaches, or replaces our own program that is there, without a packet in between. */
+int kernel_attach(const struct kernel_hook *hook, int program);
+
+/* Nothing of ours there is no error; what is not ours stays. */
+int kernel_detach(const struct kernel_hook *hook);
+
+enum kernel_attached {
+	ATTACHED_NOT,
+	ATTACHED_BEHIND, /* but somebody else's program runs before ours and may skip it */
+	ATTACHED,
+};
+
+enum kernel_attached kernel_attached(const struct kernel_hook *hook);
+
+#endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "load.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "mem.h"
+
+static int number(const struct table *table, struct ids *ids, struct diag *diag)
+{
+	for (size_t i = 0; i < table->devices_count; i++) {
+		if (!ids_get(ids, IDS_DEVICE, table->devices[i])) {
+			diag_error(diag, PLACE_NONE, "there are counters for %d devices, and this "
+				   "policy and those before it name more", GATE_DEVICES_MAX - 1);
+			return -E2BIG;
+		}
+	}
+	for (size_t i = 0; i < table->rules_count; i++) {
+		if (!ids_get(ids, IDS_RULE, table->rules[i].label)) {
+			diag_error(diag, PLACE_NONE, "there are counters for %d rules, and this "
+				   "policy has %zu", GATE_RULES_MAX - 1, table->rules_count);
+			return -E2BIG;
+		}
+	}
+	return 0;
+}
+
+static void remove_copy(const struct state *state, const char *name)
+{
+	_free_ char *path = state_path(state->dir, name);
+
+	unlink(path);
+}
+
+static int store(const struct state *state, const struct sources *sources)
+{
+	const struct source *policy = &sources->items[0];
+	int error = state_write(state, LOAD_POLICY, policy->text, policy->size);
+
+	if (error)
+		return error;
+	if (sources->count == 1) {
+		remove_copy(state, LOAD_INVENTORY);
+		return 0;
+	}
+	return state_write(state, LOAD_INVENTORY, sources->items[1].text, sources->items[1].size);
+}
+
+static int load_numbered(const struct state *state, struct checked *checked, struct ids *ids,
+			 struct load_report *report)
+{
+	struct gate_policy policy = { .table = &checked->table, .ids = ids,
+				      .loaded = (uint64_t)time(NULL) };
+	struct diag *diag = &checked->diag;
+	int error = ids_write(state, ids);
+
+	if (error) {
+		diag_error(diag, PLACE_NONE, "%s: %s", state->dir, strerror(-error));
+		return error;
+	}
+	memcpy(policy.sha256, report->sha256, sizeof(policy.sha256));
+	error = gate_load(state, &policy, diag, &report->generation);
+	if (error)
+		return error;
+	error = store(state, &checked->sources);
+	if (error)
+		diag_warning(diag, PLACE_NONE, "the policy is enforced, but its copy in %s is not "
+			     "written: %s", state->dir, strerror(-error));
+	return 0;
+}
+
+int load_checked(const struct state *state, struct checked *checked, struct load_report *ret_report)
+{
+	_close_ int lock = state_lock(state);
+	struct load_report report = {};
+	struct ids ids = {};
+	int error;
+
+	if (lock < 0) {
+		diag_error(&checked->diag, PLACE_NONE, "%s: %s", state->run, strerror(-lock));
+		return lock;
+	}
+	error = ids_read(state, &ids);
+	if (error) {
+		diag_error(&checked->diag, PLACE_NONE, "%s/ids: %s", state->dir, strerror(-error));
+		return error;
+	}
+	digest_sources(&checked->sources, report.sha256);
+	error = number(&checked->table, &ids, &checked->diag);
+	if (!error)
+		error = load_numbered(state, checked, &ids, &report);
+	ids_free(&ids);
+	if (!error)
+		*ret_report = report;
+	return error;
+}
+
+int load_undo(const struct state *state, struct diag *diag)
+{
+	_close_ int lock = state_lock(state);
+	int error;
+
+	if (lock < 0) {
+		diag_error(diag, PLACE_NONE, "%s: %s", state->run, strerror(-lock));
+		return lock;
+	}
+	error = gate_unload(state, diag);
+	if (error)
+		return error;
+	remove_copy(state, LOAD_POLICY);
+	remove_copy(state, LOAD_INVENTORY);
+	remove_copy(state, "ids"); /* the counters went with the pins */
+	return 0;
+}

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* JSON → struct policy. Keys are case-insensitive, as they are for Tailscale. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "json.h"
+#include "mem.h"
+#include "policy.h"
+#include "suggest.h"
+
+struct parser {
+	struct policy *policy;
+	const struct json_document *document;
+	struct diag *diag;
+};
+
+/* A key of an object and what reads its value into the object's struct. */
+struct field {
+	const char *key;
+	void (*read)(struct parser *parser, const struct json *value, void *target);
+	size_t offset; /* of the member that `read` fills */
+};
+
+static place_t place_of(const struct parser *parser, const struct json *value)
+{
+	return json_place(parser->document, value);
+}
+
+static bool expect(struct parser *parser, const struct json *value, enum json_type type)
+{
+	if (json_type(value) == type)
+		return true;
+	diag_error(parser->diag, place_of(parser, value), "expected %s, found %s",
+		   json_type_name(type), json_type_name(json_type(value)));
+	return false;
+}
+
+static void read_word(struct parser *parser, const struct json *value, void *target)
+{
+	struct word *word = target;
+
+	if (!expect(parser, value, JSON_STRING))
+		return;
+	*word = (struct word){ json_string(value), place_of(parser, value) };
+}
+
+static void read_words(struct parser *parser, const struct json *value, void *target)
+{
+	struct words *words = target;
+
+	words->place = place_of(parser, value);
+	if (!expect(parser, value, JSON_ARRAY))
+		return;
+	for (const struct json *item = json_first(value); item; item = json_next(item)) {
+		if (!expect(parser, item, JSON_STRING))
+			continue;
+		words->items = mem_grow(words->items, words->count, &words->capacity,
+					sizeof(*words->items));
+		read_word(parser, item, &words->items[words->count++]);
+	}
+}
+
+static void read_bool(struct parser *parser, const struct json *value, void *target)
+{
+	if (expect(parser, value, JSON_BOOL))
+		*(bool *)target = json_is_true(value);
+}
+
+static void read_unapproved(struct parser *parser, const struct json *value, void *target)
+{
+	if (expect(parser, value, JSON_BOOL))
+		*(bool *)target = !json_is_true(value);
+}
+
+/* Ignoring these would let in what they keep out. */
+static void refuse(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	diag_error(parser->diag, json_key_place(parser->document, value),
+		   "\"%s\" narrows access in a way that WireGuard cannot check; "
+		   "ignoring it would widen access", json_key(value));
+}
+
+static void ignore(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	diag_note(parser->diag, json_key_place(parser->document, value),
+		  "\"%s\" has no meaning without Tailscale's service and is ignored",
+		  json_key(value));
+}
+
+static void unknown_key(struct parser *parser, const struct json *member,
+			const struct field *fields, size_t count)
+{
+	struct suggestion suggestion = { .wrong = json_key(member) };
+	_free_ char *hint = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		suggest_consider(&suggestion, fields[i].key);
+	hint = suggest_text(&suggestion);
+	diag_error(parser->diag, json_key_place(parser->document, member), "unknown key \"%s\"%s",
+		   json_key(member), hint);
+}
+
+static const struct field *find_field(const struct field *fields, size_t count, const char *key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcasecmp(fields[i].key, key))
+			return &fields[i];
+	return NULL;
+}
+
+/* @seen: one bit for each of @fields; the same key in other capitals is the same key. */
+static void read_member(struct parser *parser, const struct json *member,
+			const struct field *fields, size_t count, uint64_t *seen, void *target)
+{
+	const struct field *field = find_field(fields, count, json_key(member));
+	uint64_t bit;
+
+	if (!field) {
+		unknown_key(parser, member, fields, count);
+		return;
+	}
+	bit = UINT64_C(1) << (field - fields);
+	if (*seen & bit)
+		diag_error(parser->diag, json_key_place(parser->document, member),
+			   "duplicate key \"%s\"", json_key(member));
+	else
+		field->read(parser, member, (char *)target + field->offset);
+	*seen |= bit;
+}
+
+static void read_object(struct parser *parser, const struct json *value,
+			const struct field *fields, size_t count, void *target)
+{
+	uint64_t seen = 0;
+
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	for (const struct json *member = json_first(value); member; member = json_next(member))
+		read_member(parser, member, fields, count, &seen, target);
+}
+
+/* A rule as its keys stand in the file; the older names are folded into src and dst below. */
+struct rule_fields {
+	struct word action, protocol;
+	struct words src, users, sources, dst, ports, destinations;
+};
+
+static const struct field rule_keys[] = {
+	{ "action", read_word, offsetof(struct rule_fields, action) },
+	{ "proto", read_word, offsetof(struct rule_fields, protocol) },
+	{ "src", read_words, offsetof(struct rule_fields, src) },
+	{ "users", read_words, offsetof(struct rule_fields, users) },
+	{ "sources", read_words, offsetof(struct rule_fields, sources) },
+	{ "dst", read_words, offsetof(struct rule_fields, dst) },
+	{ "ports", read_words, offsetof(struct rule_fields, ports) },
+	{ "destinations", read_words, offsetof(struct rule_fields, destinations) },
+	{ "srcPosture", refuse, 0 },
+	{ "via", refuse, 0 },
+};
+
+static bool given(const struct words *words)
+{
+	return words->place != PLACE_NONE;
+}
+
+/* Takes the one list that is there; a second one is an error, and is dropped. */
+static struct words take_one(struct parser *parser, place_t place, struct words *lists[3],
+			     const char *names)
+{
+	struct words taken = { .place = PLACE_NONE };
+
+	for (size_t i = 0; i < 3; i++) {
+		if (!given(lists[i]))
+			continue;
+		if (given(&taken)) {
+			diag_error(parser->diag, lists[i]->place, "only one of %s may be specified",
+				   names);
+			free(lists[i]->items);
+		} else {
+			taken = *lists[i];
+		}
+	}
+	if (!given(&taken))
+		diag_error(parser->diag, place, "a rule needs one of %s", names);
+	return taken;
+}
+
+static void read_rule(struct parser *parser, const struct json *value)
+{
+	const struct words none = { .place = PLACE_NONE };
+	struct rule_fields fields = { .src = none, .users = none, .sources = none,
+				      .dst = none, .ports = none, .destinations = none };
+	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
+	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
+	struct policy *policy = parser->policy;
+	struct policy_rule *rule;
+
+	policy->rules = mem_grow(policy->rules, policy->rules_count, &policy->rules_capacity,
+				 sizeof(*policy->rules));
+	rule = &policy->rules[policy->rules_count++];
+	*rule = (struct policy_rule){ .place = place_of(parser, value), .users = none,
+				      .src = none, .dst = none };
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	read_object(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
+	rule->action = fields.action;
+	rule->protocol = fields.protocol;
+	if (given(&fields.users) && given(&fields.sources) && !given(&fields.src)) {
+		rule->users = fields.users;
+		fields.users = none;
+	}
+	rule->src = take_one(parser, rule->place, src, "\"src\", \"sources\" and \"users\"");
+	rule->dst = take_one(parser, rule->place, dst, "\"dst\", \"destinations\" and \"ports\"");
+}
+
+static void read_rules(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	if (!expect(parser, value, JSON_ARRAY))
+		return;
+	for (const struct json *item = json_first(value); item; item = json_next(item))
+		read_rule(parser, item);
+}
+
+struct test_fields {
+	struct policy_test test;
+	struct word user;
+	struct words allow;
+};
+
+static const struct field test_keys[] = {
+	{ "src", read_word, offsetof(struct test_fields, test.src) },
+	{ "user", read_word, offsetof(struct test_fields, user) },
+	{ "proto", read_word, offsetof(struct test_fields, test.protocol) },
+	{ "accept", read_words, offsetof(struct test_fields, test.accept) },
+	{ "allow", read_words, offsetof(struct test_fields, allow) },
+	{ "deny", read_words, offsetof(struct test_fields, test.deny) },
+	{ "srcPostureAttrs", ignore, 0 },
+};
+
+/* "user" and "allow" are the older names of "src" and "accept". */
+static void fold_test(struct parser *parser, struct test_fields *fields)
+{
+	struct policy_test *test = &fields->test;
+
+	if (fields->user.text && test->src.text)
+		diag_error(parser->diag, fields->user.place,
+			   "only one of \"src\" and \"user\" may be specified");
+	if (given(&fields->allow) && given(&test->accept)) {
+		diag_error(parser->diag, fields->allow.place,
+			   "only one of \"accept\" and \"allow\" may be specified");
+		free(fields->allow.items);
+	}
+	if (!test->src.text)
+		test->src = fields->user;
+	if (!given(&test->accept))
+		test->accept = fields->allow;
+	if (!test->src.text)
+		diag_error(parser->diag, test->place, "a test needs \"src\"");
+	if (!given(&test->accept) && !given(&test->deny))
+		diag_error(parser->diag, test->place, "a test needs \"accept\" or \"deny\"");
+}
+
+static void read_test(struct parser *parser, const struct json *value)
+{
+	const struct words none = { .place = PLACE_NONE };
+	struct test_fields fields = { .test = { .accept = none, .deny = none }, .allow = none };
+	struct policy *policy = parser->policy;
+
+	fields.test.place = place_of(parser, value);
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	read_object(parser, value, test_keys, ARRAY_SIZE(test_keys), &fields);
+	fold_test(parser, &fields);
+	policy->tests = mem_grow(policy->tests, policy->tests_count, &policy->tests_capacity,
+				 sizeof(*policy->tests));
+	policy->tests[policy->tests_count++] = fields.test;
+}
+
+static void read_tests(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	if (!expect(parser, value, JSON_ARRAY))
+		return;
+	for (const struct json *item = json_first(value); item; item = json_next(item))
+		read_test(parser, item);
+}
+
+static struct word key_word(struct parser *parser, const struct json *member)
+{
+	return (struct word){ json_key(member), json_key_place(parser->document, member) };
+}
+
+static void read_hosts(struct parser *parser, const struct json *value, void *target)
+{
+	struct policy *policy = parser->policy;
+
+	(void)target;
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	for (const struct json *member = json_first(value); member; member = json_next(member)) {
+		struct policy_host host = { .name = key_word(parser, member) };
+
+		read_word(parser, member, &host.value);
+		if (!host.value.text)
+			continue;
+		policy->hosts = mem_grow(policy->hosts, policy->hosts_count,
+					 &policy->hosts_capacity, sizeof(*policy->hosts));
+		policy->hosts[policy->hosts_count++] = host;
+	}
+}
+
+static struct policy_group read_group(struct parser *parser, const struct json *member,
+				      const char *prefix)
+{
+	struct policy_group group = { .name = key_word(parser, member) };
+
+	if (strncmp(group.name.text, prefix, strlen(prefix)) || !group.name.text[strlen(prefix)])
+		diag_error(parser->diag, group.name.place, "the name must begin with \"%s\"",
+			   prefix);
+	read_words(parser, member, &group.members);
+	return group;
+}
+
+static void read_groups(struct parser *parser, const struct json *value, void *target)
+{
+	struct policy *policy = parser->policy;
+
+	(void)target;
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	for (const struct json *member = json_first(value); member; member = json_next(member)) {
+		policy->groups = mem_grow(policy->groups, policy->groups_count,
+					  &policy->groups_capacity, sizeof(*policy->groups));
+		policy->groups[policy->groups_count++] = read_group(parser, member, "group:");
+	}
+}
+
+static void read_tag_owners(struct parser *parser, const struct json *value, void *target)
+{
+	struct policy *policy = parser->policy;
+
+	(void)target;
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	for (const struct json *member = json_first(value); member; member = json_next(member)) {
+		policy->tag_owners =
+			mem_grow(policy->tag_owners, policy->tag_owners_count,
+				 &policy->tag_owners_capacity, sizeof(*policy->tag_owners));
+		policy->tag_owners[policy->tag_owners_count++] =
+			read_group(parser, member, "tag:");
+	}
+}
+
+static const struct field device_keys[] = {
+	{ "addresses", read_words, offsetof(struct policy_device, addresses) },
+	{ "routes", read_words, offsetof(struct policy_device, routes) },
+	{ "tags", read_words, offsetof(struct policy_device, tags) },
+	{ "user", read_word, offsetof(struct policy_device, user) },
+	{ "interface", read_word, offsetof(struct policy_device, interface) },
+	{ "publicKey", read_word, offsetof(struct policy_device, public_key) },
+	{ "approved", read_unapproved, offsetof(struct policy_device, unapproved) },
+	{ "self", read_bool, offsetof(struct policy_device, self) },
+};
+
+static void read_devices(struct parser *parser, const struct json *value, void *target)
+{
+	struct policy *policy = parser->policy;
+
+	(void)target;
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	for (const struct json *member = json_first(value); member; member = json_next(member)) {
+		struct policy_device *device;
+
+		policy->devices = mem_grow(policy->devices, policy->devices_count,
+					   &policy->devices_capacity, sizeof(*policy->devices));
+		device = &policy->devices[policy->devices_count++];
+		*device = (struct policy_device){ .name = key_word(parser, member) };
+		read_object(parser, member, device_keys, ARRAY_SIZE(device_keys), device);
+	}
+}
+
+static void read_interfaces(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	read_words(parser, value, &parser->policy->interfaces);
+}
+
+static const struct field policy_keys[] = {
+	{ "acls", read_rules, 0 },
+	{ "groups", read_groups, 0 },
+	{ "hosts", read_hosts, 0 },
+	{ "tagOwners", read_tag_owners, 0 },
+	{ "tests", read_tests, 0 },
+	{ "devices", read_devices, 0 },
+	{ "interfaces", read_interfaces, 0 },
+	{ "ssh", ignore, 0 },
+	{ "sshTests", ignore, 0 },
+	{ "nodeAttrs", ignore, 0 },
+	{ "autoApprovers", ignore, 0 },
+	{ "derpMap", ignore, 0 },
+	{ "disableIPv4", ignore, 0 },
+	{ "oneCGNATRoute", ignore, 0 },
+	{ "randomizeClientPort", ignore, 0 },
+	{ "attrConfig", ignore, 0 },
+	{ "postures", ignore, 0 },
+	{ "defaultSrcPosture", refuse, 0 },
+};
+
+static const struct field inventory_keys[] = {
+	{ "hosts", read_hosts, 0 },
+	{ "devices", read_devices, 0 },
+};
+
+static int read_file(struct policy *policy, size_t index, const struct source *source,
+		     struct diag *diag, const struct field *fields, size_t count)
+{
+	struct parser parser = { .policy = policy, .diag = diag };
+	int error = json_parse(source, diag, &policy->documents[index]);
+
+	if (error)
+		return error;
+	parser.document = policy->documents[index];
+	read_object(&parser, json_root(parser.document), fields, count, policy);
+	return 0;
+}
+
+static bool has_section(const struct json_document *document, const char *key)
+{
+	for (const struct json *member = json_first(json_root(document)); member;
+	     member = json_next(member))
+		if (json_key(member) && !strcasecmp(json_key(member), key))
+			return true;
+	return false;
+}
+
+int policy_parse(const struct source *file, const struct source *inventory, struct diag *diag,
+		 struct policy *ret_policy)
+{
+	struct policy policy = { .interfaces = { .place = PLACE_NONE } };
+	int error = read_file(&policy, 0, file, diag, policy_keys, ARRAY_SIZE(policy_keys));
+
+	if (inventory && read_file(&policy, 1, inventory, diag, inventory_keys,
+				   ARRAY_SIZE(inventory_keys)))
+		error = -EINVAL;
+	if (error) {
+		policy_free(&policy);
+		return error;
+	}
+	if (!has_section(policy.documents[0], "acls"))
+		diag_warning(diag, file->base, "no \"acls\" section: everything is denied");
+	*ret_policy = policy;
+	return 0;
+}
+
+static void free_groups(struct policy_group *groups, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(groups[i].members.items);
+	free(groups);
+}
+
+static void free_devices(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->devices_count; i++) {
+		free(policy->devices[i].addresses.items);
+		free(policy->devices[i].routes.items);
+		free(policy->devices[i].tags.items);
+	}
+	free(policy->devices);
+}
+
+void policy_free(struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules_count; i++) {
+		free(policy->rules[i].users.items);
+		free(policy->rules[i].src.items);
+		free(policy->rules[i].dst.items);
+	}
+	free(policy->rules);
+	for (size_t i = 0; i < policy->tests_count; i++) {
+		free(policy->tests[i].accept.items);
+		free(policy->tests[i].deny.items);
+	}
+	free(policy->tests);
+	free(policy->hosts);
+	free_groups(policy->groups, policy->groups_count);
+	free_groups(policy->tag_owners, policy->tag_owners_count);
+	free_devices(policy);
+	free(policy->interfaces.items);
+	json_free(policy->documents[0]);
+	json_free(policy->documents[1]);
+	*policy = (struct policy){};
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy as it is written: names, not addresses. Every word knows its place. Words point into
+ * the documents, which the policy owns; the sources must outlive it.
+ */
+#ifndef ACLGATE_POLICY_H
+#define ACLGATE_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "diag.h"
+#include "source.h"
+
+struct json_document;
+
+struct word {
+	const char *text; /* NULL: not there */
+	place_t place;
+};
+
+struct words {
+	struct word *items;
+	size_t count;
+	size_t capacity;
+	place_t place; /* of the list; PLACE_NONE: not there */
+};
+
+/* Everything with a name begins with it (lib/index.h). */
+struct policy_host {
+	struct word name;
+	struct word value; /* an address or prefix */
+};
+
+struct policy_group {
+	struct word name;
+	struct words members;
+};
+
+struct policy_device {
+	struct word name;
+	struct words addresses;
+	struct words routes;
+	struct words tags;
+	struct word user;
+	struct word interface;
+	struct word public_key;
+	bool unapproved; /* `"approved": false` */
+	bool self;
+};
+
+struct policy_rule {
+	place_t place;
+	struct word action;
+	struct words users; /* only where `sources` stands beside it: both must match */
+	struct words src;
+	struct words dst;
+	struct word protocol;
+};
+
+struct policy_test {
+	place_t place;
+	struct word src;
+	struct word protocol;
+	struct words accept;
+	struct words deny;
+};
+
+struct policy {
+	struct json_document *documents[2]; /* policy, inventory */
+	struct policy_host *hosts;
+	size_t hosts_count, hosts_capacity;
+	struct policy_group *groups;
+	size_t groups_count, groups_capacity;
+	struct policy_group *tag_owners;
+	size_t tag_owners_count, tag_owners_capacity;
+	struct policy_device *devices;
+	size_t devices_count, devices_capacity;
+	struct policy_rule *rules;
+	size_t rules_count, rules_capacity;
+	struct policy_test *tests;
+	size_t tests_count, tests_capacity;
+	struct words interfaces;
+};
+
+/*
+ * Reads the policy and, if @inventory is not NULL, the inventory. Returns 0, or -EINVAL where a
+ * file is no JSON document; everything else that is wrong is an error in @diag, and the rest of the
+ * policy is there to be checked further.
+ */
+int policy_parse(const struct source *file, const struct source *inventory, struct diag *diag,
+		 struct policy *ret_policy);
+
+void policy_free(struct policy *policy);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy without names: sets of addresses, and clauses "from this set to that set on these
+ * ports". What `resolve` makes of a struct policy, and what `compile` and the naive evaluator of
+ * the tests read.
+ */
+#ifndef ACLGATE_RULESET_H
+#define ACLGATE_RULESET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "inventory.h"
+#include "ports.h"
+#include "set.h"
+
+/* Ports of one protocol, as GATE_PORT_KEY of bpf/abi.h. */
+struct key_range {
+	uint32_t low;
+	uint32_t high;
+};
+
+struct clause {
+	uint32_t rule; /* index of the rule in the file */
+	uint32_t src;  /* indexes into sets */
+	uint32_t dst;
+	uint32_t keys; /* first of keys_count in ruleset->keys */
+	uint32_t keys_count;
+};
+
+/* A test or question names devices, not networks: its sets hold at most this many addresses. */
+#define QUESTION_ADDRESSES_MAX 4096
+
+/* An entry of the `tests` section, for one destination. */
+struct expectation {
+	struct word src; /* as written, to be told when it fails */
+	struct word dst;
+	struct set from;
+	struct set to;
+	uint8_t protocol; /* 0: TCP or UDP */
+	uint16_t port;
+	bool allow;
+};
+
+struct ruleset {
+	struct set *sets;
+	size_t sets_count;
+	place_t *rules; /* where each stands */
+	size_t rules_count;
+	struct clause *clauses;
+	size_t clauses_count, clauses_capacity;
+	struct key_range *keys;
+	size_t keys_count, keys_capacity;
+	struct expectation *expectations;
+	size_t expectations_count, expectations_capacity;
+};
+
+/*
+ * Errors are in @diag; the ruleset is complete only where there are none. Expectations point into
+ * the policy's text.
+ */
+void resolve(const struct policy *policy, const struct inventory *inventory, struct diag *diag,
+	     struct ruleset *ret_ruleset);
+
+/*
+ * Splits "host:ports" at the last colon, and takes the brackets off "[v6]:ports" and
+ * "[v6]/128:ports". The caller frees *ret_host and *ret_ports. Returns 0, or -EINVAL with an error.
+ */
+int resolve_host_port(const struct word *word, struct diag *diag, char **ret_host,
+		      char **ret_ports);
+
+void ruleset_free(struct ruleset *ruleset);
+
+#endif

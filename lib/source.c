@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mem.h"
+
+int sources_add(struct sources *sources, const char *name, char *text, size_t size)
+{
+	const struct source *last;
+	struct source *source;
+
+	sources->items = mem_grow(sources->items, sources->count, &sources->capacity,
+				  sizeof(*sources->items));
+	last = sources->count ? &sources->items[sources->count - 1] : NULL;
+	source = &sources->items[sources->count];
+	source->name = mem_strdup(name);
+	source->text = text;
+	source->size = size;
+	/* one place behind the end, for what is missing there */
+	source->base = last ? last->base + (place_t)last->size + 1 : 0;
+	return (int)sources->count++;
+}
+
+static int read_all(int fd, char **ret_text, size_t *ret_size)
+{
+	_free_ char *text = NULL;
+	size_t size = 0, capacity = 0;
+
+	for (;;) {
+		ssize_t got;
+
+		if (size > SOURCE_SIZE_MAX)
+			return -EFBIG;
+		if (size + 1 >= capacity) {
+			capacity = capacity ? capacity * 2 : 16384;
+			text = realloc(text, capacity);
+			if (!text)
+				abort();
+		}
+		got = read(fd, text + size, capacity - size - 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (!got)
+			break;
+		size += (size_t)got;
+	}
+	text[size] = '\0';
+	*ret_text = TAKE_PTR(text);
+	*ret_size = size;
+	return 0;
+}
+
+int sources_read(struct sources *sources, const char *path)
+{
+	_close_ int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) :
+					     dup(STDIN_FILENO);
+	char *text = NULL;
+	size_t size = 0;
+	int error;
+
+	if (fd < 0)
+		return -errno;
+	error = read_all(fd, &text, &size);
+	if (error)
+		return error;
+	return sources_add(sources, strcmp(path, "-") ? path : "<stdin>", text, size);
+}
+
+static const struct source *source_of(const struct sources *sources, place_t place)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		const struct source *source = &sources->items[i];
+
+		if (place >= source->base && place - source->base <= source->size)
+			return source;
+	}
+	return NULL;
+}
+
+int sources_find(const struct sources *sources, place_t place, struct position *ret_position)
+{
+	const struct source *source = place == PLACE_NONE ? NULL : source_of(sources, place);
+	const char *at, *start, *end;
+	unsigned int line = 1;
+
+	if (!source)
+		return 0;
+	at = source->text + (place - source->base);
+	start = source->text;
+	for (const char *p = start; (p = memchr(p, '\n', (size_t)(at - p))); p++, line++)
+		start = p + 1;
+	end = memchr(start, '\n', (size_t)(source->text + source->size - start));
+	if (!end)
+		end = source->text + source->size;
+	*ret_position = (struct position){
+		.source = source,
+		.line = line,
+		.column = (unsigned int)(at - start) + 1,
+		.start = start,
+		.length = (size_t)(end - start),
+	};
+	return 1;
+}
+
+void sources_free(struct sources *sources)
+{
+	for (size_t i = 0; i < sources->count; i++) {
+		free(sources->items[i].name);
+		free(sources->items[i].text);
+	}
+	free(sources->items);
+	*sources = (struct sources){};
+}

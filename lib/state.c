@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mem.h"
+
+static const char *from_environment(const char *variable, const char *otherwise)
+{
+	const char *value = secure_getenv(variable);
+
+	return value && *value ? value : otherwise;
+}
+
+struct state state_get(void)
+{
+	return (struct state){
+		.pins = from_environment("ACLGATE_PIN_DIR", "/sys/fs/bpf/aclgate/v1"),
+		.dir = from_environment("ACLGATE_STATE_DIR", "/var/lib/aclgate"),
+		.run = from_environment("ACLGATE_RUN_DIR", "/run/aclgate"),
+	};
+}
+
+char *state_path(const char *dir, const char *name)
+{
+	return mem_printf("%s/%s", dir, name);
+}
+
+int state_mkdir(const char *path, unsigned int mode)
+{
+	_free_ char *partial = mem_strdup(path);
+
+	for (char *slash = strchr(partial + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(partial, 0755) && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(path, mode) && errno != EEXIST ? -errno : 0;
+}
+
+int state_lock(const struct state *state)
+{
+	_free_ char *path = state_path(state->run, "lock");
+	_close_ int fd = -1;
+	int error = state_mkdir(state->run, 0755);
+
+	if (error)
+		return error;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX))
+		if (errno != EINTR)
+			return -errno;
+	return TAKE_FD(fd);
+}
+
+static int write_all(int fd, const char *bytes, size_t size)
+{
+	while (size) {
+		ssize_t written = write(fd, bytes, size);
+
+		if (written < 0 && errno != EINTR)
+			return -errno;
+		if (written > 0) {
+			bytes += written;
+			size -= (size_t)written;
+		}
+	}
+	return fsync(fd) ? -errno : 0;
+}
+
+int state_write(const struct state *state, const char *name, const void *bytes, size_t size)
+{
+	_free_ char *path = state_path(state->dir, name);
+	_free_ char *temporary = mem_printf("%s.new", path);
+	_close_ int fd = -1;
+	int error = state_mkdir(state->dir, 0750);
+
+	if (error)
+		return error;
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, bytes, size);
+	if (!error && rename(temporary, path))
+		error = -errno;
+	if (error)
+		unlink(temporary);
+	return error;
+}

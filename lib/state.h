@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where things are kept, and by whom they are changed: one writer at a time, who holds the lock.
+ *
+ *   pins	$ACLGATE_PIN_DIR	/sys/fs/bpf/aclgate/v1	the gate itself
+ *   state	$ACLGATE_STATE_DIR	/var/lib/aclgate	policy, inventory and ids as loaded
+ *   run	$ACLGATE_RUN_DIR	/run/aclgate		the lock
+ */
+#ifndef ACLGATE_STATE_H
+#define ACLGATE_STATE_H
+
+#include <stddef.h>
+
+struct state {
+	const char *pins;
+	const char *dir;
+	const char *run;
+};
+
+struct state state_get(void);
+
+/* Waits for other writers. Returns a descriptor that holds the lock until it is closed, or -errno. */
+int state_lock(const struct state *state);
+
+/* "dir/name", which the caller frees. */
+char *state_path(const char *dir, const char *name);
+
+/* Replaces the file in one step: after a crash it is either the old or the new one. */
+int state_write(const struct state *state, const char *name, const void *bytes, size_t size);
+
+/* Creates a directory and those above it. Returns 0 or -errno. */
+int state_mkdir(const char *path, unsigned int mode);
+
+#endif

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "table.h"
+
+#include <stdlib.h>
+
+static const struct gate_identity unnamed = { .coarse = GATE_COARSE,
+					      .speaks = GATE_SPEAKS_OUTSIDE };
+
+static const struct gate_identity *search(const struct table_address *items, size_t count,
+					  address_t address)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (prefix_last(&items[middle].prefix) < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < count && items[low].prefix.first <= address ? &items[low].identity : NULL;
+}
+
+static const struct gate_identity *identity_of(const struct table *table, address_t address)
+{
+	const struct gate_identity *found;
+
+	found = search(table->addresses, table->addresses_count, address);
+	if (!found)
+		found = search(table->prefixes, table->prefixes_count, address);
+	return found ? found : &unnamed;
+}
+
+static const struct table_pair *find_pair(const struct table *table, uint32_t src, uint32_t dst)
+{
+	size_t low = 0, high = table->pairs_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct gate_pair *classes = &table->pairs[middle].classes;
+
+		if (classes->source < src ||
+		    (classes->source == src && classes->destination < dst))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == table->pairs_count || table->pairs[low].classes.source != src ||
+	    table->pairs[low].classes.destination != dst)
+		return NULL;
+	return &table->pairs[low];
+}
+
+static void probe(const struct table *table, uint32_t src, uint32_t dst, uint32_t key,
+		  uint32_t *best)
+{
+	const struct table_pair *pair = find_pair(table, src, dst);
+
+	for (uint32_t i = 0; pair && i < pair->ports.count; i++) {
+		const struct gate_range *range = &table->ranges[pair->ports.first + i];
+
+		if (key >= range->low && key <= range->high && range->order < *best)
+			*best = range->order;
+	}
+}
+
+enum reason table_judge(const struct table *table, address_t src, address_t dst, uint8_t protocol,
+			uint16_t port, uint32_t *ret_rule)
+{
+	const struct gate_identity *from = identity_of(table, src), *to = identity_of(table, dst);
+	uint32_t key = GATE_PORT_KEY(protocol, protocol_has_ports(protocol) ? port : 0u);
+	uint32_t rule = UINT32_MAX;
+
+	if (from->speaks & GATE_SPEAKS_REJECTED)
+		return REASON_UNAPPROVED;
+	if (!from->device && !(from->speaks & GATE_SPEAKS_SELF))
+		return REASON_UNKNOWN_SOURCE;
+	probe(table, from->fine, to->fine, key, &rule);
+	probe(table, from->fine, to->coarse, key, &rule);
+	probe(table, from->coarse, to->fine, key, &rule);
+	probe(table, from->coarse, to->coarse, key, &rule);
+	if (rule == UINT32_MAX)
+		return REASON_ACL;
+	*ret_rule = rule;
+	return REASON_NONE;
+}
+
+static void print_class(uint32_t class, FILE *out)
+{
+	fprintf(out, "%s%u", class & GATE_COARSE ? "wide" : "", class & ~GATE_COARSE);
+}
+
+static void print_speaks(const struct table *table, uint32_t speaks, FILE *out)
+{
+	for (size_t slot = 0; slot < table->interfaces_count; slot++)
+		if (speaks & 1u << slot)
+			fprintf(out, " on %s", table->interfaces[slot]);
+	if (speaks & GATE_SPEAKS_OUTSIDE)
+		fprintf(out, " outside");
+	if (speaks & GATE_SPEAKS_SELF)
+		fprintf(out, " self");
+	if (speaks & GATE_SPEAKS_REJECTED)
+		fprintf(out, " unapproved");
+}
+
+static void print_addresses(const struct table *table, const struct table_address *items,
+			    size_t count, FILE *out)
+{
+	char text[ADDRESS_TEXT];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct gate_identity *identity = &items[i].identity;
+
+		fprintf(out, "address %s class ", prefix_format(&items[i].prefix, text));
+		print_class(identity->fine, out);
+		fprintf(out, " ");
+		print_class(identity->coarse, out);
+		if (identity->device)
+			fprintf(out, " device %s", table->devices[identity->device - 1]);
+		print_speaks(table, identity->speaks, out);
+		fprintf(out, "\n");
+	}
+}
+
+static void print_range(const struct table *table, const struct gate_range *range, FILE *out)
+{
+	uint8_t protocol = (uint8_t)(range->low >> 16);
+	unsigned int low = range->low & 0xffff, high = range->high & 0xffff;
+	char number[8];
+
+	fprintf(out, "\t%s", protocol_name(protocol, number));
+	if (protocol_has_ports(protocol) && low == 0 && high == UINT16_MAX)
+		fprintf(out, " *");
+	else if (protocol_has_ports(protocol) && low == high)
+		fprintf(out, " %u", low);
+	else if (protocol_has_ports(protocol))
+		fprintf(out, " %u-%u", low, high);
+	fprintf(out, " %s\n", table->rules[range->order].label);
+}
+
+void table_print(const struct table *table, FILE *out)
+{
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		fprintf(out, "interface %s\n", table->interfaces[i]);
+	for (size_t i = 0; i < table->devices_count; i++)
+		fprintf(out, "device %s\n", table->devices[i]);
+	print_addresses(table, table->addresses, table->addresses_count, out);
+	print_addresses(table, table->prefixes, table->prefixes_count, out);
+	for (size_t i = 0; i < table->pairs_count; i++) {
+		const struct table_pair *pair = &table->pairs[i];
+
+		fprintf(out, "pair ");
+		print_class(pair->classes.source, out);
+		fprintf(out, " ");
+		print_class(pair->classes.destination, out);
+		fprintf(out, "\n");
+		for (uint32_t j = 0; j < pair->ports.count; j++)
+			print_range(table, &table->ranges[pair->ports.first + j], out);
+	}
+}
+
+static void free_names(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+void table_free(struct table *table)
+{
+	for (size_t i = 0; i < table->rules_count; i++)
+		free(table->rules[i].label);
+	free(table->rules);
+	free_names(table->devices, table->devices_count);
+	free_names(table->interfaces, table->interfaces_count);
+	free(table->addresses);
+	free(table->prefixes);
+	free(table->pairs);
+	free(table->ranges);
+	*table = (struct table){};
+}

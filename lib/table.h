@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel will see: `compile` makes it of a ruleset, both backends load it. The numbers of
+ * devices and rules are their places in the file; lib/ids.h gives them their counters.
+ */
+#ifndef ACLGATE_TABLE_H
+#define ACLGATE_TABLE_H
+
+#include <stdio.h>
+
+#include "abi.h"
+#include "ruleset.h"
+
+/* Where an identity says nothing else, `device` is an index into devices + 1; 0 is none. */
+struct table_address {
+	struct prefix prefix;
+	struct gate_identity identity;
+};
+
+struct table_pair {
+	struct gate_pair classes;
+	struct gate_ports ports;
+};
+
+struct table_rule {
+	char *label; /* acls[0] */
+	const char *file;
+	unsigned int line;
+};
+
+struct table {
+	struct table_address *addresses; /* single ones, sorted */
+	size_t addresses_count, addresses_capacity;
+	struct table_address *prefixes; /* sorted, disjoint but for the addresses above */
+	size_t prefixes_count, prefixes_capacity;
+	struct table_pair *pairs; /* sorted */
+	size_t pairs_count, pairs_capacity;
+	struct gate_range *ranges; /* `rule` is the same as `order` */
+	size_t ranges_count, ranges_capacity;
+	struct table_rule *rules;
+	size_t rules_count;
+	char **devices;
+	size_t devices_count;
+	char **interfaces;
+	size_t interfaces_count;
+	uint32_t features; /* GATE_HAS_… */
+	uint32_t fine, coarse; /* how many classes there are */
+};
+
+/* A selector that covers more classes than this is wide. */
+#define TABLE_NARROW_MAX 64
+
+/* More pairs than this are refused: they would not fit a small router. */
+#define TABLE_PAIRS_MAX 1000000
+
+/*
+ * Returns 0, or -E2BIG with an error in @diag that names the rule which asks for most. The table
+ * keeps pointers to names in @sources.
+ */
+int table_compile(const struct ruleset *ruleset, const struct inventory *inventory,
+		  const struct sources *sources, struct diag *diag, struct table *ret_table);
+
+/* May @src open a connection to @dst? REASON_NONE and the rule's number, or why not. */
+enum reason table_judge(const struct table *table, address_t src, address_t dst, uint8_t protocol,
+			uint16_t port, uint32_t *ret_rule);
+
+/* The canonical text form that the golden tests pin. */
+void table_print(const struct table *table, FILE *out);
+
+void table_free(struct table *table);
+
+#endif
