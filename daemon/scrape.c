@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "scrape.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "digest.h"
+#include "gate.h"
+#include "ids.h"
+#include "mem.h"
+#include "metrics.h"
+#include "reason.h"
+
+/* What is read before anything is written, so that a scrape is whole or is none. */
+struct scraped {
+	struct gate_status status;
+	struct ids ids;
+	struct gate_device_counters *devices; /* by id, 0 is for packets of no device */
+	struct gate_rule_counters *rules;     /* by id, from 1 */
+	bool loaded;
+};
+
+static int read_counters(const struct state *state, struct scraped *scraped)
+{
+	uint32_t devices = ids_last(&scraped->ids, IDS_DEVICE) + 1;
+	uint32_t rules = ids_last(&scraped->ids, IDS_RULE) + 1;
+	struct gate_counters counters;
+	int error = gate_counters_open(state, &counters);
+
+	if (error)
+		return error;
+	scraped->devices = mem_alloc(devices * sizeof(*scraped->devices));
+	scraped->rules = mem_alloc(rules * sizeof(*scraped->rules));
+	for (uint32_t id = 0; id < devices && !error; id++)
+		error = gate_counters_device(&counters, id, &scraped->devices[id]);
+	for (uint32_t id = 1; id < rules && !error; id++)
+		error = gate_counters_rule(&counters, id, &scraped->rules[id]);
+	gate_counters_close(&counters);
+	return error;
+}
+
+static int read_all(const struct state *state, struct scraped *scraped)
+{
+	int error = gate_status(state, &scraped->status);
+
+	if (!error)
+		error = ids_read(state, &scraped->ids);
+	if (!error)
+		error = read_counters(state, scraped);
+	scraped->loaded = !error;
+	return error == -ENOENT ? 0 : error;
+}
+
+static const char *device_name(const struct scraped *scraped, uint32_t id)
+{
+	return id ? ids_name(&scraped->ids, IDS_DEVICE, id) : "unknown";
+}
+
+static uint64_t dropped(const struct gate_device_counters *device, enum direction direction)
+{
+	uint64_t sum = 0;
+
+	for (enum reason reason = 0; reason < REASON_MAX; reason++)
+		sum += device->dropped_packets[direction][reason];
+	return sum;
+}
+
+static void write_verdicts(const struct scraped *scraped, const char *name, bool bytes, FILE *out)
+{
+	for (uint32_t id = 0; id <= ids_last(&scraped->ids, IDS_DEVICE); id++) {
+		const struct gate_device_counters *device = &scraped->devices[id];
+
+		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
+			struct metric_label labels[] = {
+				{ "device", device_name(scraped, id) },
+				{ "direction", direction_name(direction) },
+				{ "verdict", "pass" },
+			};
+
+			metrics_sample(out, name, labels, 3,
+				       bytes ? device->passed_bytes[direction] :
+					       device->passed_packets[direction]);
+			labels[2].value = "drop";
+			metrics_sample(out, name, labels, 3,
+				       bytes ? device->dropped_bytes[direction] :
+					       dropped(device, direction));
+		}
+	}
+}
+
+/* A device has a series for "acl" from the start; one for another reason once it happens. */
+static void write_drops(const struct scraped *scraped, const char *name, FILE *out)
+{
+	for (uint32_t id = 0; id <= ids_last(&scraped->ids, IDS_DEVICE); id++) {
+		for (int i = 0; i < DIRECTION_MAX * REASON_MAX; i++) {
+			enum direction direction = i / REASON_MAX;
+			enum reason reason = i % REASON_MAX;
+			uint64_t packets = scraped->devices[id].dropped_packets[direction][reason];
+			struct metric_label labels[] = {
+				{ "device", device_name(scraped, id) },
+				{ "direction", direction_name(direction) },
+				{ "reason", reason_name(reason) },
+			};
+
+			if (packets || reason == REASON_ACL)
+				metrics_sample(out, name, labels, 3, packets);
+		}
+	}
+}
+
+static void write_rules(const struct scraped *scraped, const char *name, bool bytes, FILE *out)
+{
+	for (uint32_t id = 1; id <= ids_last(&scraped->ids, IDS_RULE); id++) {
+		struct metric_label label = { "rule", ids_name(&scraped->ids, IDS_RULE, id) };
+
+		metrics_sample(out, name, &label, 1,
+			       bytes ? scraped->rules[id].bytes : scraped->rules[id].packets);
+	}
+}
+
+static void write_counters(const struct scraped *scraped, FILE *out)
+{
+	metrics_family(out, "aclgate_packets_total", METRIC_COUNTER,
+		       "Packets by the device they came from, and what became of them.");
+	write_verdicts(scraped, "aclgate_packets_total", false, out);
+	metrics_family(out, "aclgate_bytes_total", METRIC_COUNTER,
+		       "Bytes of those packets, from the IP header on.");
+	write_verdicts(scraped, "aclgate_bytes_total", true, out);
+	metrics_family(out, "aclgate_dropped_packets_total", METRIC_COUNTER,
+		       "Dropped packets by the device they came from and the reason.");
+	write_drops(scraped, "aclgate_dropped_packets_total", out);
+	metrics_family(out, "aclgate_rule_packets_total", METRIC_COUNTER,
+		       "Packets of connections that the rule allowed, in both directions.");
+	write_rules(scraped, "aclgate_rule_packets_total", false, out);
+	metrics_family(out, "aclgate_rule_bytes_total", METRIC_COUNTER,
+		       "Bytes of those packets, from the IP header on.");
+	write_rules(scraped, "aclgate_rule_bytes_total", true, out);
+}
+
+static void write_policy(const struct gate_generation *generation, FILE *out)
+{
+	char hash[DIGEST_TEXT], number[16];
+	struct metric_label labels[] = {
+		{ "sha256", digest_format(generation->sha256, hash) },
+		{ "generation", number },
+	};
+
+	snprintf(number, sizeof(number), "%u", generation->number);
+	metrics_family(out, "aclgate_policy_info", METRIC_GAUGE, "The policy that is enforced.");
+	metrics_sample(out, "aclgate_policy_info", labels, 2, 1);
+	metrics_family(out, "aclgate_policy_load_timestamp_seconds", METRIC_GAUGE,
+		       "When it was loaded, in seconds since the epoch.");
+	metrics_sample(out, "aclgate_policy_load_timestamp_seconds", NULL, 0, generation->loaded);
+}
+
+static void write_interfaces(const struct gate_status *status, FILE *out)
+{
+	metrics_family(out, "aclgate_interface_enforced", METRIC_GAUGE,
+		       "1 if every packet of this guarded interface is judged.");
+	for (size_t i = 0; i < status->interfaces_count; i++) {
+		struct metric_label label = { "interface", status->interfaces[i].interface.name };
+
+		metrics_sample(out, "aclgate_interface_enforced", &label, 1,
+			       status->interfaces[i].enforcement == ENFORCED);
+	}
+}
+
+static void write_flows(const struct gate_status *status, FILE *out)
+{
+	metrics_family(out, "aclgate_flows", METRIC_GAUGE,
+		       "Connections in the flow tables, those that timed out and are not yet "
+		       "collected included.");
+	metrics_sample(out, "aclgate_flows", NULL, 0, status->flows.created - status->flows.deleted);
+	metrics_family(out, "aclgate_flows_limit", METRIC_GAUGE,
+		       "Room for connections, IPv4 and IPv6 together.");
+	metrics_sample(out, "aclgate_flows_limit", NULL, 0, 2 * GATE_FLOWS_MAX);
+}
+
+static void write_build(FILE *out)
+{
+	struct metric_label label = { "version", ACLGATE_VERSION };
+
+	metrics_family(out, "aclgate_build_info", METRIC_GAUGE, "The version of acld.");
+	metrics_sample(out, "aclgate_build_info", &label, 1, 1);
+}
+
+static void write_all(const struct scraped *scraped, FILE *out)
+{
+	write_build(out);
+	metrics_family(out, "aclgate_enforcing", METRIC_GAUGE,
+		       "1 if a policy is loaded and every guarded interface is judged by it.");
+	metrics_sample(out, "aclgate_enforcing", NULL, 0,
+		       scraped->loaded && gate_status_enforced(&scraped->status));
+	if (!scraped->loaded)
+		return;
+	write_interfaces(&scraped->status, out);
+	write_policy(&scraped->status.generation, out);
+	write_flows(&scraped->status, out);
+	write_counters(scraped, out);
+}
+
+int scrape(const struct state *state, FILE *out)
+{
+	struct scraped scraped = {};
+	int error = read_all(state, &scraped);
+
+	if (!error)
+		write_all(&scraped, out);
+	free(scraped.devices);
+	free(scraped.rules);
+	ids_free(&scraped.ids);
+	return error;
+}
