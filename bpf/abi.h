@@ -115,10 +115,10 @@ struct gate_range {
  * while there is no policy.
  */
 struct gate_generation {
-	__u32 number;	  /* from 1, rises by one a load; compared as in RFC 1982 */
-	__u32 features;	  /* GATE_HAS_… */
-	__u64 loaded;	  /* seconds since the epoch */
-	__u8 sha256[32];  /* of the policy file, with the inventory behind it if there is one */
+	__u32 number;	 /* from 1, rises by one a load; compared as in RFC 1982 */
+	__u32 features;	 /* GATE_HAS_… */
+	__u64 loaded;	 /* seconds since the epoch */
+	__u8 sha256[32]; /* of the policy file, with the inventory behind it if there is one */
 };
 
 #define GATE_SLOTS 4
@@ -147,9 +147,9 @@ struct gate_active {
  * has the identifier on the side that asks and 0 on the other, so that two hosts that ping each
  * other with the same identifier have two flows.
  */
-#define GATE_FLOW_SHARDS      64
-#define GATE_FLOWS_PER_SHARD  1024
-#define GATE_FLOWS_MAX	      (GATE_FLOW_SHARDS * GATE_FLOWS_PER_SHARD) /* of each IP version */
+#define GATE_FLOW_SHARDS     64
+#define GATE_FLOWS_PER_SHARD 1024
+#define GATE_FLOWS_MAX	     (GATE_FLOW_SHARDS * GATE_FLOWS_PER_SHARD) /* of each IP version */
 
 struct gate_flow4_key {
 	__be32 addr[2];

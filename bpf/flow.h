@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The flow table. A flow is one connection, whichever way its packets go. It is made only by a
- * packet that the policy allows, in the direction that the policy allows, and is never evicted while
- * it lives: a peer that floods cannot erase the flows of others.
+ * packet that the policy allows, in the direction that the policy allows, and is never evicted
+ * while it lives: a peer that floods cannot erase the flows of others.
  */
 #ifndef ACLGATE_FLOW_H
 #define ACLGATE_FLOW_H

@@ -38,7 +38,7 @@ struct judgement {
 	__u32 rule;
 	__u8 quoted_protocol; /* of the packet that an ICMP error quotes */
 	__u8 from;	      /* GATE_FROM_… */
-	bool first; /* nobody of ours has judged this packet yet: it may open a flow */
+	bool first;	      /* nobody of ours has judged this packet yet: it may open a flow */
 	bool reply;
 };
 
@@ -347,8 +347,8 @@ static __always_inline void identify(struct judgement *judgement, int reason)
 static __always_inline void count(struct __sk_buff *skb, struct judgement *judgement, int direction,
 				  int reason)
 {
-	struct gate_device_counters *device =
-		bpf_map_lookup_elem(&device_counters, &judgement->device);
+	struct gate_device_counters *device = bpf_map_lookup_elem(&device_counters,
+								  &judgement->device);
 	struct gate_rule_counters *rule;
 	__u64 packets = skb->gso_segs ? skb->gso_segs : 1;
 	__u64 bytes = skb->len - link_header;

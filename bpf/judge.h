@@ -2,7 +2,7 @@
 /*
  * May this source open a connection to this destination?
  *
- *   1. address → identity: exact hash for hosts, longest prefix only where the policy names prefixes
+ *   1. address → identity: exact hash for hosts, longest prefix only where prefixes are named
  *   2. (class, class) → a run of port ranges: at most four probes, because an address has a class
  *      over narrow selectors and one over wide ones; rules only allow, so their order is free
  *   3. binary search of the run; of several hits the first rule in the file gets the credit
@@ -120,7 +120,7 @@ struct credit {
 };
 
 static __always_inline void probe(const struct generation *generation, const struct gate_pair *pair,
-			     __u32 key, struct credit *credit)
+				  __u32 key, struct credit *credit)
 {
 	void *table = bpf_map_lookup_elem(&pairs, &generation->slot);
 	struct gate_ports *ports = table ? bpf_map_lookup_elem(table, pair) : NULL;

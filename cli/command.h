@@ -10,8 +10,8 @@
 
 /* The exit codes, of every command. */
 enum exit_code {
-	EXIT_DONE = 0,	     /* done, or allowed */
-	EXIT_REJECTED = 1,   /* the policy was rejected, or access denied */
+	EXIT_DONE = 0,	   /* done, or allowed */
+	EXIT_REJECTED = 1, /* the policy was rejected, or access denied */
 	EXIT_USAGE = 2,
 	EXIT_UNENFORCED = 3, /* something guarded is not enforced */
 	EXIT_PRIVILEGE = 4,

@@ -102,11 +102,10 @@ static void long_options(const struct command *command, struct option *table)
 	*table++ = (struct option){ "help", no_argument, NULL, 'h' };
 	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++)
 		if (strchr(command->takes, option_table[i].letter))
-			*table++ = (struct option){
-				option_table[i].name,
-				option_table[i].argument ? required_argument : no_argument, NULL,
-				option_table[i].letter
-			};
+			*table++ = (struct option){ option_table[i].name,
+						    option_table[i].argument ? required_argument :
+									       no_argument,
+						    NULL, option_table[i].letter };
 	*table = (struct option){};
 }
 

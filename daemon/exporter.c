@@ -11,9 +11,9 @@
 #include "scrape.h"
 
 /* Prometheus holds one connection; the rest is for people and for those who mean harm. */
-#define CONNECTIONS_MAX	    32
-#define CONNECTION_SECONDS  10
-#define CONNECTION_MEMORY   16384
+#define CONNECTIONS_MAX	   32
+#define CONNECTION_SECONDS 10
+#define CONNECTION_MEMORY  16384
 
 struct exporter {
 	struct state state;
@@ -43,8 +43,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int st
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned int status,
 				   const char *type, const char *text)
 {
-	return answer(connection, status, type, (char *)text, strlen(text),
-		      MHD_RESPMEM_PERSISTENT);
+	return answer(connection, status, type, (char *)text, strlen(text), MHD_RESPMEM_PERSISTENT);
 }
 
 static enum MHD_Result answer_metrics(const struct exporter *exporter,
@@ -67,9 +66,9 @@ static enum MHD_Result answer_metrics(const struct exporter *exporter,
 		      MHD_RESPMEM_MUST_COPY);
 }
 
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
-				  const char *url, const char *method, const char *version,
-				  const char *body, size_t *body_size, void **request)
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *body,
+				  size_t *body_size, void **request)
 {
 	(void)version;
 	(void)body;

@@ -43,7 +43,8 @@ static int serve(const char *listen)
 	int number, error;
 
 	if (listen_parse(listen, &address)) {
-		fprintf(stderr, "acld: --listen takes ADDR:PORT or [ADDR]:PORT, not \"%s\"\n", listen);
+		fprintf(stderr, "acld: --listen takes ADDR:PORT or [ADDR]:PORT, not \"%s\"\n",
+			listen);
 		return EXIT_USAGE;
 	}
 	block_signals(&signals);

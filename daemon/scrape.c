@@ -170,7 +170,8 @@ static void write_flows(const struct gate_status *status, FILE *out)
 	metrics_family(out, "aclgate_flows", METRIC_GAUGE,
 		       "Connections in the flow tables, those that timed out and are not yet "
 		       "collected included.");
-	metrics_sample(out, "aclgate_flows", NULL, 0, status->flows.created - status->flows.deleted);
+	metrics_sample(out, "aclgate_flows", NULL, 0,
+		       status->flows.created - status->flows.deleted);
 	metrics_family(out, "aclgate_flows_limit", METRIC_GAUGE,
 		       "Room for connections, IPv4 and IPv6 together.");
 	metrics_sample(out, "aclgate_flows_limit", NULL, 0, 2 * GATE_FLOWS_MAX);

@@ -11,8 +11,8 @@
 
 typedef unsigned __int128 address_t;
 
-#define ADDRESS_MAX   (~(address_t)0)
-#define ADDRESS_IPV4  ((address_t)0xffff << 32)		      /* 0.0.0.0 */
+#define ADDRESS_MAX	  (~(address_t)0)
+#define ADDRESS_IPV4	  ((address_t)0xffff << 32)		 /* 0.0.0.0 */
 #define ADDRESS_IPV4_LAST (ADDRESS_IPV4 | (address_t)0xffffffff) /* 255.255.255.255 */
 
 #define ADDRESS_TEXT 64 /* bytes that hold any address or prefix as text */
@@ -25,7 +25,8 @@ struct prefix {
 
 bool address_is_ipv4(address_t address);
 
-/* Returns 0, or -EINVAL. An IPv4-mapped address in IPv6 form is refused: it is never on the wire. */
+/* Returns 0, or -EINVAL. An IPv4-mapped address in IPv6 form is refused: it is never on the wire.
+ */
 int address_parse(const char *text, address_t *ret_address);
 
 /* "address" or "address/length". Returns 0, -EINVAL, or -EADDRNOTAVAIL where host bits are set. */

@@ -5,13 +5,14 @@
 
 #include "inventory.h"
 
-/* Every address of every interface, loopback aside: no packet with one of those comes from outside. */
+/* Every address of every interface, loopback aside: no packet with one of those comes from outside.
+ */
 int box_read(struct box *ret_box);
 
 void box_free(struct box *box);
 
 enum box_link {
-	LINK_IP,       /* packets begin with the IP header: WireGuard, TUN */
+	LINK_IP, /* packets begin with the IP header: WireGuard, TUN */
 	LINK_ETHERNET,
 	LINK_OTHER,
 };

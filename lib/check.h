@@ -19,8 +19,9 @@ struct checked {
 };
 
 /*
- * @inventory: NULL for none. @box: NULL offline. Returns 0 where the policy may be loaded; -EINVAL with errors in checked->diag; another negative errno, and the file
- * in *ret_unreadable, where one cannot be read. In any case the caller frees what is in @checked.
+ * @inventory: NULL for none. @box: NULL offline. Returns 0 where the policy may be loaded; -EINVAL
+ * with errors in checked->diag; another negative errno, and the file in *ret_unreadable, where one
+ * cannot be read. In any case the caller frees what is in @checked.
  */
 int check_files(struct checked *checked, const char *file, const char *inventory,
 		const struct box *box, const char **ret_unreadable);

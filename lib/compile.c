@@ -2,11 +2,11 @@
 /*
  * struct ruleset → struct table.
  *
- * One sweep over the address space cuts it where any set or owner begins or ends. Addresses that the
- * same sets cover are alike to every rule: they share a class. A rule over classes is a few pairs
- * of classes, however many devices are in them. A set that covers very many classes ("*") would
- * undo that, so it is counted as wide and kept in classes of its own: (fine, coarse) instead of one
- * product of both.
+ * One sweep over the address space cuts it where any set or owner begins or ends. Addresses that
+ * the same sets cover are alike to every rule: they share a class. A rule over classes is a few
+ * pairs of classes, however many devices are in them. A set that covers very many classes ("*")
+ * would undo that, so it is counted as wide and kept in classes of its own: (fine, coarse) instead
+ * of one product of both.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ struct event {
 struct interval {
 	address_t first;
 	address_t last;
-	uint32_t signature; /* which sets cover it */
+	uint32_t signature;	   /* which sets cover it */
 	const struct owner *owner; /* NULL: nobody */
 };
 
@@ -45,9 +45,9 @@ struct compiler {
 	size_t bounds_count;
 	struct interval *intervals;
 	struct intern signatures; /* sorted set numbers */
-	bool *wide; /* by set */
-	uint32_t *fine, *coarse; /* class by signature */
-	struct numbers *classes; /* by set, of its own level */
+	bool *wide;		  /* by set */
+	uint32_t *fine, *coarse;  /* class by signature */
+	struct numbers *classes;  /* by set, of its own level */
 };
 
 static void push(struct numbers *numbers, uint32_t number)
@@ -210,9 +210,10 @@ static void sweep(struct compiler *compiler)
 
 		interval->first = compiler->bounds[i];
 		interval->last = i + 1 < compiler->bounds_count ? compiler->bounds[i + 1] - 1 :
-								   ADDRESS_MAX;
+								  ADDRESS_MAX;
 		for (; event < compiler->events_count &&
-		       compiler->events[event].at == interval->first; event++) {
+		       compiler->events[event].at == interval->first;
+		     event++) {
 			if (compiler->events[event].closes)
 				uncover(&active, compiler->events[event].set);
 			else
@@ -302,7 +303,7 @@ static void classes_of_sets(struct compiler *compiler)
 }
 
 static const struct gate_identity unnamed_identity = { .coarse = GATE_COARSE,
-							.speaks = GATE_SPEAKS_OUTSIDE };
+						       .speaks = GATE_SPEAKS_OUTSIDE };
 
 static bool same_identity(const struct gate_identity *one, const struct gate_identity *other)
 {
@@ -327,8 +328,8 @@ static void emit_address(struct table *table, address_t address,
 {
 	table->addresses = mem_grow(table->addresses, table->addresses_count,
 				    &table->addresses_capacity, sizeof(*table->addresses));
-	table->addresses[table->addresses_count++] =
-		(struct table_address){ { address, 128 }, *identity };
+	table->addresses[table->addresses_count++] = (struct table_address){ { address, 128 },
+									     *identity };
 }
 
 /* The fewest prefixes that make up a range. */
@@ -348,8 +349,8 @@ static void emit_range(struct table *table, address_t first, address_t last,
 		}
 		table->prefixes = mem_grow(table->prefixes, table->prefixes_count,
 					   &table->prefixes_capacity, sizeof(*table->prefixes));
-		table->prefixes[table->prefixes_count++] =
-			(struct table_address){ prefix, *identity };
+		table->prefixes[table->prefixes_count++] = (struct table_address){ prefix,
+										   *identity };
 		table->features |= address_is_ipv4(first) ? GATE_HAS_PREFIX4 : GATE_HAS_PREFIX6;
 		if (prefix_last(&prefix) >= last)
 			break;
@@ -560,7 +561,8 @@ static int build_pair(struct compiler *compiler, const struct entry *entries, si
 		if (table->ranges_count - first > GATE_RANGES_PER_PAIR) {
 			diag_error(compiler->diag, compiler->ruleset->rules[entries[i].rule],
 				   "more than %d separate port ranges between two classes of "
-				   "devices; this rule adds the last one", GATE_RANGES_PER_PAIR);
+				   "devices; this rule adds the last one",
+				   GATE_RANGES_PER_PAIR);
 			return -E2BIG;
 		}
 	}
@@ -568,8 +570,7 @@ static int build_pair(struct compiler *compiler, const struct entry *entries, si
 	table->pairs = mem_grow(table->pairs, table->pairs_count, &table->pairs_capacity,
 				sizeof(*table->pairs));
 	table->pairs[table->pairs_count++] = (struct table_pair){
-		entries[0].classes,
-		{ (uint32_t)first, (uint32_t)(table->ranges_count - first) }
+		entries[0].classes, { (uint32_t)first, (uint32_t)(table->ranges_count - first) }
 	};
 	return 0;
 }
@@ -645,8 +646,9 @@ int table_compile(const struct ruleset *ruleset, const struct inventory *invento
 		  const struct sources *sources, struct diag *diag, struct table *ret_table)
 {
 	struct table table = {};
-	struct compiler compiler = { .ruleset = ruleset, .inventory = inventory, .diag = diag,
-				     .table = &table };
+	struct compiler compiler = {
+		.ruleset = ruleset, .inventory = inventory, .diag = diag, .table = &table
+	};
 	int error;
 
 	collect_events(&compiler);

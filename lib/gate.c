@@ -55,13 +55,17 @@ static int find_interface(const struct table *table, struct diag *diag, struct i
 	}
 	ifindex = box_interface(interface->name, &link);
 	if (ifindex < 0) {
-		diag_error(diag, PLACE_NONE, "there is no interface \"%s\": bring it up first, or "
-			   "name another one under \"interfaces\"", interface->name);
+		diag_error(diag, PLACE_NONE,
+			   "there is no interface \"%s\": bring it up first, or "
+			   "name another one under \"interfaces\"",
+			   interface->name);
 		return -ENODEV;
 	}
 	if (link != LINK_IP) {
-		diag_error(diag, PLACE_NONE, "\"%s\" is neither a WireGuard nor a TUN interface, "
-			   "the ones that this version guards", interface->name);
+		diag_error(diag, PLACE_NONE,
+			   "\"%s\" is neither a WireGuard nor a TUN interface, "
+			   "the ones that this version guards",
+			   interface->name);
 		return -EOPNOTSUPP;
 	}
 	interface->ifindex = (uint32_t)ifindex;
@@ -211,7 +215,8 @@ static struct rows prefix_rows(const struct gate_policy *policy, bool ipv4)
 {
 	const struct table *table = policy->table;
 	struct rows rows = rows_new(table->prefixes_count,
-				    ipv4 ? sizeof(struct gate_prefix4) : sizeof(struct gate_prefix6),
+				    ipv4 ? sizeof(struct gate_prefix4) :
+					   sizeof(struct gate_prefix6),
 				    sizeof(struct gate_identity));
 
 	for (size_t i = 0; i < table->prefixes_count; i++) {
@@ -246,8 +251,7 @@ static struct rows range_rows(const struct gate_policy *policy)
 	for (uint32_t i = 0; i < table->ranges_count; i++) {
 		struct gate_range range = table->ranges[i];
 
-		range.rule = ids_get(policy->ids, IDS_RULE,
-				     table->rules[range.order].label);
+		range.rule = ids_get(policy->ids, IDS_RULE, table->rules[range.order].label);
 		rows_add(&rows, &i, &range);
 	}
 	return rows;
@@ -452,8 +456,8 @@ static int detach_slot(const struct state *state, const struct gate_interface *i
 	int error = 0;
 
 	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
-		struct kernel_hook hook =
-			hook_of(state, interface->name, interface->ifindex, direction);
+		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
+						  direction);
 
 		error = kernel_detach(&hook);
 	}
@@ -499,8 +503,8 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 	if (if_nametoindex(interface->name) != interface->ifindex)
 		return ENFORCED_NOT_ABSENT;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct kernel_hook hook =
-			hook_of(state, interface->name, interface->ifindex, direction);
+		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
+						  direction);
 		enum kernel_attached attached = kernel_attached(&hook);
 
 		if (attached == ATTACHED_NOT)

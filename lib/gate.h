@@ -24,13 +24,14 @@ struct gate_policy {
 /*
  * Replaces the policy in one step. The caller holds the lock of state_lock(). Returns 0 when every
  * CPU enforces the new generation, whose number is then in *ret_number. Otherwise a negative errno
- * and an error in @diag, and the policy that was live is live; where there was none, nothing is left
- * behind.
+ * and an error in @diag, and the policy that was live is live; where there was none, nothing is
+ * left behind.
  */
 int gate_load(const struct state *state, const struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number);
 
-/* Detaches and forgets everything. Returns 0, also where nothing was loaded, or a negative errno. */
+/* Detaches and forgets everything. Returns 0, also where nothing was loaded, or a negative errno.
+ */
 int gate_unload(const struct state *state, struct diag *diag);
 
 enum gate_enforcement {

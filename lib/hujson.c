@@ -14,7 +14,7 @@ struct scanner {
 	struct diag *diag;
 	struct hujson *out;
 	size_t at;
-	place_t key; /* of the value that comes next */
+	place_t key;		     /* of the value that comes next */
 	char open[HUJSON_DEPTH_MAX]; /* the containers around us: '{' or '[' */
 	unsigned int depth;
 };
@@ -251,8 +251,8 @@ static void note_value(struct scanner *scanner)
 	struct hujson *out = scanner->out;
 
 	out->places = mem_grow(out->places, out->count, &out->capacity, sizeof(*out->places));
-	out->places[out->count++] =
-		(struct hujson_place){ .key = scanner->key, .value = here(scanner) };
+	out->places[out->count++] = (struct hujson_place){ .key = scanner->key,
+							   .value = here(scanner) };
 	scanner->key = PLACE_NONE;
 }
 
@@ -305,8 +305,8 @@ static int close_containers(struct scanner *scanner, bool *ret_member)
 		if (peek(scanner) != close) {
 			*ret_member = true;
 			return separated ? 0 :
-					   unexpected(scanner, close == '}' ? "',' or '}'" :
-									      "',' or ']'");
+					   unexpected(scanner,
+						      close == '}' ? "',' or '}'" : "',' or ']'");
 		}
 		if (separated)
 			blank(scanner, comma, comma + 1);

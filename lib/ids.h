@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Counter ids of devices and rules: a name keeps its counter over loads. The file `ids` in the state
- * directory has a line "device 1 imac" or "rule 3 acls[2]" for each.
+ * Counter ids of devices and rules: a name keeps its counter over loads. The file `ids` in the
+ * state directory has a line "device 1 imac" or "rule 3 acls[2]" for each.
  */
 #ifndef ACLGATE_IDS_H
 #define ACLGATE_IDS_H
@@ -26,7 +26,8 @@ struct ids {
 int ids_read(const struct state *state, struct ids *ret_ids);
 int ids_write(const struct state *state, const struct ids *ids);
 
-/* The id of a name, which gets one if it has none. 0: GATE_DEVICES_MAX or GATE_RULES_MAX is reached. */
+/* The id of a name, which gets one if it has none. 0: GATE_DEVICES_MAX or GATE_RULES_MAX is
+ * reached. */
 uint32_t ids_get(struct ids *ids, enum ids_kind kind, const char *name);
 
 /* The name of an id, or NULL where it has none. */

@@ -95,7 +95,8 @@ static void own_device(struct inventory *inventory, uint32_t number, struct diag
 		if (parse_prefix(word, diag, &prefix))
 			continue;
 		if (prefix.bits < 128)
-			diag_error(diag, word->place, "an address of a device is one address; "
+			diag_error(diag, word->place,
+				   "an address of a device is one address; "
 				   "a network behind it belongs under \"routes\"");
 		else
 			own(inventory, &prefix, number, speaks);
@@ -159,8 +160,8 @@ static void check_owners(const struct inventory *inventory, struct diag *diag)
 		if (a->prefix.first != b->prefix.first || a->prefix.bits != 128 ||
 		    a->device == b->device)
 			continue;
-		device = &inventory->policy->devices[b->device == DEVICE_NONE ? a->device :
-										b->device];
+		device = &inventory->policy
+				  ->devices[b->device == DEVICE_NONE ? a->device : b->device];
 		diag_error(diag, device->name.place, "%s belongs to \"%s\" and to \"%s\"",
 			   address_format(a->prefix.first, text), owner_name(inventory, a),
 			   owner_name(inventory, b));
@@ -201,7 +202,8 @@ static void check_groups(const struct policy *policy, struct diag *diag)
 			const struct word *member = &members->items[j];
 
 			if (!strncmp(member->text, "group:", 6))
-				diag_error(diag, member->place, "groups[\"%s\"]: \"%s\": "
+				diag_error(diag, member->place,
+					   "groups[\"%s\"]: \"%s\": "
 					   "group members cannot be recursive",
 					   policy->groups[i].name.text, member->text);
 			else if (!strchr(member->text, '@'))
@@ -323,8 +325,8 @@ static bool has_tag(const struct policy_device *device, const char *tag)
 	return false;
 }
 
-static int select_tag(const struct inventory *inventory, const struct word *word,
-		      struct diag *diag, struct set *set)
+static int select_tag(const struct inventory *inventory, const struct word *word, struct diag *diag,
+		      struct set *set)
 {
 	const struct policy *policy = inventory->policy;
 	struct suggestion suggestion = { .wrong = word->text };

@@ -27,7 +27,8 @@ struct box {
 /* Addresses that are a device's: its own, or a route behind it. */
 struct owner {
 	struct prefix prefix;
-	uint32_t device; /* index into policy->devices, or DEVICE_NONE for a bare address of the box */
+	uint32_t device; /* index into policy->devices, or DEVICE_NONE for a bare address of the box
+			  */
 	uint32_t speaks; /* GATE_SPEAKS_… of bpf/abi.h */
 };
 
@@ -37,7 +38,8 @@ struct inventory {
 	struct index devices, hosts, groups, tags;
 	struct owner *owners; /* sorted by first address, the wider one first */
 	size_t owners_count, owners_capacity;
-	struct set reachable; /* addresses and routes of approved devices: what "*" means as source */
+	struct set
+		reachable; /* addresses and routes of approved devices: what "*" means as source */
 };
 
 enum side {

@@ -40,8 +40,8 @@ const char *json_type_name(enum json_type type);
 const struct json *json_first(const struct json *container);
 const struct json *json_next(const struct json *member);
 
-const char *json_key(const struct json *member);   /* NULL in an array */
-const char *json_string(const struct json *json);  /* NULL unless JSON_STRING */
+const char *json_key(const struct json *member);  /* NULL in an array */
+const char *json_string(const struct json *json); /* NULL unless JSON_STRING */
 bool json_is_true(const struct json *json);
 
 place_t json_place(const struct json_document *document, const struct json *json);

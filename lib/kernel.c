@@ -121,7 +121,7 @@ static int pin_maps(struct gate_bpf *gate, const char *pins)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, gate->obj) {
+	bpf_object__for_each_map (map, gate->obj) {
 		_free_ char *path = mem_printf("%s/%s", pins, bpf_map__name(map));
 
 		if (bpf_map__is_internal(map))
@@ -206,7 +206,8 @@ static enum bpf_attach_type tcx_type(enum direction direction)
 								       ATTACH_TCX_EGRESS);
 }
 
-/* The ifindex is the first word of the link's info, as in `xdp`; it is 0 once the device is gone. */
+/* The ifindex is the first word of the link's info, as in `xdp`; it is 0 once the device is gone.
+ */
 static int link_info(int link, uint32_t *ret_ifindex, uint32_t *ret_program)
 {
 	struct bpf_link_info info = {};
@@ -326,12 +327,14 @@ int kernel_detach(const struct kernel_hook *hook)
 	return detach_filter(hook);
 }
 
-/* The first program of the kernel's list, 0 where it is empty or the kernel has none (before 6.6). */
+/* The first program of the kernel's list, 0 where it is empty or the kernel has none (before 6.6).
+ */
 static uint32_t first_tcx(const struct kernel_hook *hook)
 {
 	uint32_t programs[64] = {}, count = ARRAY_SIZE(programs);
 
-	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, programs, &count))
+	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, programs,
+			   &count))
 		return 0;
 	return programs[0];
 }

@@ -13,15 +13,19 @@ static int number(const struct table *table, struct ids *ids, struct diag *diag)
 {
 	for (size_t i = 0; i < table->devices_count; i++) {
 		if (!ids_get(ids, IDS_DEVICE, table->devices[i])) {
-			diag_error(diag, PLACE_NONE, "there are counters for %d devices, and this "
-				   "policy and those before it name more", GATE_DEVICES_MAX - 1);
+			diag_error(diag, PLACE_NONE,
+				   "there are counters for %d devices, and this "
+				   "policy and those before it name more",
+				   GATE_DEVICES_MAX - 1);
 			return -E2BIG;
 		}
 	}
 	for (size_t i = 0; i < table->rules_count; i++) {
 		if (!ids_get(ids, IDS_RULE, table->rules[i].label)) {
-			diag_error(diag, PLACE_NONE, "there are counters for %d rules, and this "
-				   "policy has %zu", GATE_RULES_MAX - 1, table->rules_count);
+			diag_error(diag, PLACE_NONE,
+				   "there are counters for %d rules, and this "
+				   "policy has %zu",
+				   GATE_RULES_MAX - 1, table->rules_count);
 			return -E2BIG;
 		}
 	}
@@ -52,7 +56,8 @@ static int store(const struct state *state, const struct sources *sources)
 static int load_numbered(const struct state *state, struct checked *checked, struct ids *ids,
 			 struct load_report *report)
 {
-	struct gate_policy policy = { .table = &checked->table, .ids = ids,
+	struct gate_policy policy = { .table = &checked->table,
+				      .ids = ids,
 				      .loaded = (uint64_t)time(NULL) };
 	struct diag *diag = &checked->diag;
 	int error = ids_write(state, ids);
@@ -67,8 +72,10 @@ static int load_numbered(const struct state *state, struct checked *checked, str
 		return error;
 	error = store(state, &checked->sources);
 	if (error)
-		diag_warning(diag, PLACE_NONE, "the policy is enforced, but its copy in %s is not "
-			     "written: %s", state->dir, strerror(-error));
+		diag_warning(diag, PLACE_NONE,
+			     "the policy is enforced, but its copy in %s is not "
+			     "written: %s",
+			     state->dir, strerror(-error));
 	return 0;
 }
 

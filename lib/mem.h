@@ -24,17 +24,17 @@ void mem_closep(int *fd);
 #define _close_	     _cleanup_(mem_closep)
 
 /* Hands a pointer or descriptor over: what remains is not freed. */
-#define TAKE_PTR(p)                           \
-	({                                    \
-		__typeof__(p) _taken = (p);   \
-		(p) = NULL;                   \
-		_taken;                       \
+#define TAKE_PTR(p)                         \
+	({                                  \
+		__typeof__(p) _taken = (p); \
+		(p) = NULL;                 \
+		_taken;                     \
 	})
-#define TAKE_FD(fd)                 \
-	({                          \
-		int _taken = (fd);  \
-		(fd) = -1;          \
-		_taken;             \
+#define TAKE_FD(fd)                \
+	({                         \
+		int _taken = (fd); \
+		(fd) = -1;         \
+		_taken;            \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -81,7 +81,8 @@ static void refuse(struct parser *parser, const struct json *value, void *target
 	(void)target;
 	diag_error(parser->diag, json_key_place(parser->document, value),
 		   "\"%s\" narrows access in a way that WireGuard cannot check; "
-		   "ignoring it would widen access", json_key(value));
+		   "ignoring it would widen access",
+		   json_key(value));
 }
 
 static void ignore(struct parser *parser, const struct json *value, void *target)
@@ -133,8 +134,8 @@ static void read_member(struct parser *parser, const struct json *member,
 	*seen |= bit;
 }
 
-static void read_object(struct parser *parser, const struct json *value,
-			const struct field *fields, size_t count, void *target)
+static void read_object(struct parser *parser, const struct json *value, const struct field *fields,
+			size_t count, void *target)
 {
 	uint64_t seen = 0;
 
@@ -193,8 +194,12 @@ static struct words take_one(struct parser *parser, place_t place, struct words 
 static void read_rule(struct parser *parser, const struct json *value)
 {
 	const struct words none = { .place = PLACE_NONE };
-	struct rule_fields fields = { .src = none, .users = none, .sources = none,
-				      .dst = none, .ports = none, .destinations = none };
+	struct rule_fields fields = { .src = none,
+				      .users = none,
+				      .sources = none,
+				      .dst = none,
+				      .ports = none,
+				      .destinations = none };
 	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
 	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
 	struct policy *policy = parser->policy;
@@ -203,8 +208,9 @@ static void read_rule(struct parser *parser, const struct json *value)
 	policy->rules = mem_grow(policy->rules, policy->rules_count, &policy->rules_capacity,
 				 sizeof(*policy->rules));
 	rule = &policy->rules[policy->rules_count++];
-	*rule = (struct policy_rule){ .place = place_of(parser, value), .users = none,
-				      .src = none, .dst = none };
+	*rule = (struct policy_rule){
+		.place = place_of(parser, value), .users = none, .src = none, .dst = none
+	};
 	if (!expect(parser, value, JSON_OBJECT))
 		return;
 	read_object(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
@@ -349,11 +355,10 @@ static void read_tag_owners(struct parser *parser, const struct json *value, voi
 	if (!expect(parser, value, JSON_OBJECT))
 		return;
 	for (const struct json *member = json_first(value); member; member = json_next(member)) {
-		policy->tag_owners =
-			mem_grow(policy->tag_owners, policy->tag_owners_count,
-				 &policy->tag_owners_capacity, sizeof(*policy->tag_owners));
-		policy->tag_owners[policy->tag_owners_count++] =
-			read_group(parser, member, "tag:");
+		policy->tag_owners = mem_grow(policy->tag_owners, policy->tag_owners_count,
+					      &policy->tag_owners_capacity,
+					      sizeof(*policy->tag_owners));
+		policy->tag_owners[policy->tag_owners_count++] = read_group(parser, member, "tag:");
 	}
 }
 
@@ -446,8 +451,8 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 	struct policy policy = { .interfaces = { .place = PLACE_NONE } };
 	int error = read_file(&policy, 0, file, diag, policy_keys, ARRAY_SIZE(policy_keys));
 
-	if (inventory && read_file(&policy, 1, inventory, diag, inventory_keys,
-				   ARRAY_SIZE(inventory_keys)))
+	if (inventory &&
+	    read_file(&policy, 1, inventory, diag, inventory_keys, ARRAY_SIZE(inventory_keys)))
 		error = -EINVAL;
 	if (error) {
 		policy_free(&policy);

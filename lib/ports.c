@@ -15,10 +15,10 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protocols[] = {
-	{ "icmp", 1 },	    { "icmpv4", 1 },	{ "igmp", 2 },	{ "ipv4", 4 },	{ "ip-in-ip", 4 },
-	{ "tcp", 6 },	    { "egp", 8 },	{ "igp", 9 },	{ "udp", 17 },	{ "dccp", 33 },
-	{ "gre", 47 },	    { "esp", 50 },	{ "ah", 51 },	{ "ipv6-icmp", 58 },
-	{ "icmpv6", 58 },   { "sctp", 132 },	{ "fc", 133 },
+	{ "icmp", 1 },	 { "icmpv4", 1 }, { "igmp", 2 }, { "ipv4", 4 },	      { "ip-in-ip", 4 },
+	{ "tcp", 6 },	 { "egp", 8 },	  { "igp", 9 },	 { "udp", 17 },	      { "dccp", 33 },
+	{ "gre", 47 },	 { "esp", 50 },	  { "ah", 51 },	 { "ipv6-icmp", 58 }, { "icmpv6", 58 },
+	{ "sctp", 132 }, { "fc", 133 },
 };
 
 bool protocol_has_ports(uint8_t protocol)
@@ -87,7 +87,8 @@ static char *range_parse(const char *text, size_t length, struct port_range *ret
 		return mem_printf("port range \"%.*s\": invalid last integer", printed, text);
 	if (low == 0)
 		return mem_printf("port range \"%.*s\": first port must be >0, "
-				  "or use '*' for wildcard", printed, text);
+				  "or use '*' for wildcard",
+				  printed, text);
 	if (low > high)
 		return mem_printf("port range \"%.*s\": first port must be <= last port", printed,
 				  text);

@@ -75,8 +75,7 @@ static char *bracketed(const char *host, size_t length)
 	return inner;
 }
 
-int resolve_host_port(const struct word *word, struct diag *diag, char **ret_host,
-		      char **ret_ports)
+int resolve_host_port(const struct word *word, struct diag *diag, char **ret_host, char **ret_ports)
 {
 	const char *colon = strrchr(word->text, ':');
 	size_t length = colon ? (size_t)(colon - word->text) : 0;
@@ -92,7 +91,8 @@ int resolve_host_port(const struct word *word, struct diag *diag, char **ret_hos
 	if (!host) {
 		diag_error(diag, word->place,
 			   "dst=\"%s\": only an IPv6 address stands in brackets, its prefix length "
-			   "behind them", word->text);
+			   "behind them",
+			   word->text);
 		return -EINVAL;
 	}
 	*ret_host = host;
@@ -106,8 +106,8 @@ static void add_key(struct resolver *resolver, uint8_t protocol, uint16_t low, u
 
 	ruleset->keys = mem_grow(ruleset->keys, ruleset->keys_count, &ruleset->keys_capacity,
 				 sizeof(*ruleset->keys));
-	ruleset->keys[ruleset->keys_count++] =
-		(struct key_range){ GATE_PORT_KEY(protocol, low), GATE_PORT_KEY(protocol, high) };
+	ruleset->keys[ruleset->keys_count++] = (struct key_range){ GATE_PORT_KEY(protocol, low),
+								   GATE_PORT_KEY(protocol, high) };
 }
 
 static void add_keys(struct resolver *resolver, uint8_t protocol, const struct ports *ports)
@@ -178,8 +178,7 @@ static void resolve_dst(struct resolver *resolver, uint32_t rule, uint32_t src,
 	ports_free(&ports);
 }
 
-static int parse_protocol(struct resolver *resolver, const struct word *word,
-			  uint8_t *ret_protocol)
+static int parse_protocol(struct resolver *resolver, const struct word *word, uint8_t *ret_protocol)
 {
 	if (!word->text || !protocol_parse(word->text, ret_protocol))
 		return 0;
@@ -217,8 +216,9 @@ static void resolve_expectation(struct resolver *resolver, const struct policy_t
 				const struct word *dst, bool allow, uint8_t protocol)
 {
 	struct ruleset *ruleset = resolver->ruleset;
-	struct expectation expectation = { .src = test->src, .dst = *dst, .protocol = protocol,
-					   .allow = allow };
+	struct expectation expectation = {
+		.src = test->src, .dst = *dst, .protocol = protocol, .allow = allow
+	};
 	_free_ char *host = NULL, *text = NULL;
 	struct ports ports;
 	struct word name;
@@ -251,9 +251,9 @@ static void resolve_expectation(struct resolver *resolver, const struct policy_t
 		expectation_free(&expectation);
 		return;
 	}
-	ruleset->expectations =
-		mem_grow(ruleset->expectations, ruleset->expectations_count,
-			 &ruleset->expectations_capacity, sizeof(*ruleset->expectations));
+	ruleset->expectations = mem_grow(ruleset->expectations, ruleset->expectations_count,
+					 &ruleset->expectations_capacity,
+					 sizeof(*ruleset->expectations));
 	ruleset->expectations[ruleset->expectations_count++] = expectation;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A set of addresses: sorted ranges that neither overlap nor touch, so that equal sets look alike. */
+/* A set of addresses: sorted ranges that neither overlap nor touch, so that equal sets look alike.
+ */
 #ifndef ACLGATE_SET_H
 #define ACLGATE_SET_H
 

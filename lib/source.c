@@ -59,8 +59,7 @@ static int read_all(int fd, char **ret_text, size_t *ret_size)
 
 int sources_read(struct sources *sources, const char *path)
 {
-	_close_ int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) :
-					     dup(STDIN_FILENO);
+	_close_ int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
 	char *text = NULL;
 	size_t size = 0;
 	int error;

@@ -30,10 +30,10 @@ struct sources {
 
 struct position {
 	const struct source *source;
-	unsigned int line;    /* from 1 */
-	unsigned int column;  /* from 1, in bytes */
-	const char *start;    /* of the line */
-	size_t length;	      /* of the line, without its end */
+	unsigned int line;   /* from 1 */
+	unsigned int column; /* from 1, in bytes */
+	const char *start;   /* of the line */
+	size_t length;	     /* of the line, without its end */
 };
 
 /*

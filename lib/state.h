@@ -19,7 +19,8 @@ struct state {
 
 struct state state_get(void);
 
-/* Waits for other writers. Returns a descriptor that holds the lock until it is closed, or -errno. */
+/* Waits for other writers. Returns a descriptor that holds the lock until it is closed, or -errno.
+ */
 int state_lock(const struct state *state);
 
 /* "dir/name", which the caller frees. */

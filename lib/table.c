@@ -40,8 +40,7 @@ static const struct table_pair *find_pair(const struct table *table, uint32_t sr
 		size_t middle = (low + high) / 2;
 		const struct gate_pair *classes = &table->pairs[middle].classes;
 
-		if (classes->source < src ||
-		    (classes->source == src && classes->destination < dst))
+		if (classes->source < src || (classes->source == src && classes->destination < dst))
 			low = middle + 1;
 		else
 			high = middle;

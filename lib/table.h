@@ -43,7 +43,7 @@ struct table {
 	size_t devices_count;
 	char **interfaces;
 	size_t interfaces_count;
-	uint32_t features; /* GATE_HAS_… */
+	uint32_t features;     /* GATE_HAS_… */
 	uint32_t fine, coarse; /* how many classes there are */
 };
 
