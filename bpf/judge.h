@@ -43,16 +43,21 @@ static __always_inline int generation_get(struct generation *generation)
 	return REASON_NONE;
 }
 
+/*
+ * Keys are copied to the stack: before 6.2 the verifier takes no key from memory that a function
+ * without `static` was given.
+ */
 static __always_inline struct gate_identity *identity4(const struct generation *generation,
 						       __be32 addr)
 {
-	void *table = bpf_map_lookup_elem(&addr4, &generation->slot);
+	__u32 slot = generation->slot;
+	void *table = bpf_map_lookup_elem(&addr4, &slot);
 	struct gate_identity *found = table ? bpf_map_lookup_elem(table, &addr) : NULL;
 	struct gate_prefix4 key = { .length = 32 };
 
 	if (found || !(generation->features & GATE_HAS_PREFIX4))
 		return found;
-	table = bpf_map_lookup_elem(&prefix4, &generation->slot);
+	table = bpf_map_lookup_elem(&prefix4, &slot);
 	__builtin_memcpy(key.addr, &addr, sizeof(key.addr));
 	return table ? bpf_map_lookup_elem(table, &key) : NULL;
 }
@@ -60,14 +65,16 @@ static __always_inline struct gate_identity *identity4(const struct generation *
 static __always_inline struct gate_identity *identity6(const struct generation *generation,
 						       const struct gate_address *addr)
 {
-	void *table = bpf_map_lookup_elem(&addr6, &generation->slot);
-	struct gate_identity *found = table ? bpf_map_lookup_elem(table, addr) : NULL;
+	__u32 slot = generation->slot;
+	void *table = bpf_map_lookup_elem(&addr6, &slot);
 	struct gate_prefix6 key = { .length = 128 };
+	struct gate_identity *found;
 
+	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+	found = table ? bpf_map_lookup_elem(table, key.addr) : NULL;
 	if (found || !(generation->features & GATE_HAS_PREFIX6))
 		return found;
-	table = bpf_map_lookup_elem(&prefix6, &generation->slot);
-	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+	table = bpf_map_lookup_elem(&prefix6, &slot);
 	return table ? bpf_map_lookup_elem(table, &key) : NULL;
 }
 
@@ -122,11 +129,12 @@ struct credit {
 static __always_inline void probe(const struct generation *generation, const struct gate_pair *pair,
 				  __u32 key, struct credit *credit)
 {
-	void *table = bpf_map_lookup_elem(&pairs, &generation->slot);
+	__u32 slot = generation->slot;
+	void *table = bpf_map_lookup_elem(&pairs, &slot);
 	struct gate_ports *ports = table ? bpf_map_lookup_elem(table, pair) : NULL;
 	struct gate_range *range;
 
-	table = ports ? bpf_map_lookup_elem(&ranges, &generation->slot) : NULL;
+	table = ports ? bpf_map_lookup_elem(&ranges, &slot) : NULL;
 	range = table ? ports_search(table, ports, key) : NULL;
 	if (range && range->order < credit->order) {
 		credit->order = range->order;

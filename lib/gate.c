@@ -109,12 +109,14 @@ static int load_programs(const struct state *state, struct interface *interface,
 	int error = kernel_programs_load(state->pins, 0, interface->link_header,
 					 &interface->programs, &log);
 
-	if (error)
-		diag_error(diag, PLACE_NONE, "the kernel did not take the programs: %s\n%s",
-			   strerror(-error), log ? log : "");
-	else
+	if (!error) {
 		interface->loaded = true;
-	return error;
+		return 0;
+	}
+	diag_error(diag, PLACE_NONE, "the kernel did not take the programs: %s\n%s",
+		   strerror(-error), log ? log : "");
+	/* EACCES is the verifier's word, and not about who we are */
+	return error == -EACCES ? -ENOTSUP : error;
 }
 
 static int fill_shards(const struct state *state, enum kernel_table table)
