@@ -301,6 +301,7 @@ static uint32_t filter_program(const struct kernel_hook *hook)
 	struct bpf_tc_hook point = filter_hook(hook);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 
+	libbpf_set_print(to_log); /* that there is none is an answer, not a message for users */
 	if (bpf_tc_query(&point, &options) || !is_ours(options.prog_id, hook->direction))
 		return 0;
 	return options.prog_id;
