@@ -144,8 +144,8 @@ struct gate_active {
 
 /*
  * Flows. One key a flow, whichever way its packets go: side 0 is the lower address. An echo flow
- * has the identifier on the side that asks and 0 on the other, so that two hosts that ping each
- * other with the same identifier have two flows.
+ * says which side asks, so that two hosts that ping each other with the same identifier have two
+ * flows; its identifier stands on that side.
  */
 #define GATE_FLOW_SHARDS     64
 #define GATE_FLOWS_PER_SHARD 1024
@@ -155,14 +155,16 @@ struct gate_flow4_key {
 	__be32 addr[2];
 	__be16 port[2];
 	__u8 protocol;
-	__u8 pad[3];
+	__u8 asks; /* echo: 1 + the side that asks; else 0 */
+	__u8 pad[2];
 };
 
 struct gate_flow6_key {
 	struct gate_address addr[2];
 	__be16 port[2];
 	__u8 protocol;
-	__u8 pad[3];
+	__u8 asks;
+	__u8 pad[2];
 };
 
 enum flow_state {

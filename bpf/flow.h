@@ -62,6 +62,13 @@ static __always_inline void *shard_get(const struct flow_key *key, __u32 seed)
 				   bpf_map_lookup_elem(&flows4, &index);
 }
 
+static __always_inline __u8 side_that_asks(const struct packet *packet, __u8 side)
+{
+	if (packet->kind == KIND_ECHO_REQUEST)
+		return 1 + side;
+	return packet->kind == KIND_ECHO_REPLY ? 2 - side : 0;
+}
+
 static __noinline void flow_key_get(const struct packet *packet, __u32 seed, struct flow_key *key)
 {
 	__u8 side = side_of_source(packet);
@@ -79,12 +86,14 @@ static __noinline void flow_key_get(const struct packet *packet, __u32 seed, str
 		key->v4.port[0] = low_port;
 		key->v4.port[1] = high_port;
 		key->v4.protocol = packet->protocol;
+		key->v4.asks = side_that_asks(packet, side);
 	} else {
 		key->v6.addr[0] = *low;
 		key->v6.addr[1] = *high;
 		key->v6.port[0] = low_port;
 		key->v6.port[1] = high_port;
 		key->v6.protocol = packet->protocol;
+		key->v6.asks = side_that_asks(packet, side);
 	}
 	key->shard = shard_get(key, seed);
 }

@@ -179,16 +179,16 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	return REASON_NONE;
 }
 
-/* What does not open a connection, but may be part of one that we did not see begin. */
+static __always_inline bool tcp_is_syn(const struct packet *packet)
+{
+	return packet->kind == KIND_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* A SYN, or the bare ACK of a connection that we did not see begin. */
 static __always_inline bool tcp_may_open(__u8 flags)
 {
 	flags &= TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
 	return flags == TCP_SYN || flags == TCP_ACK;
-}
-
-static __always_inline bool tcp_is_syn(const struct packet *packet)
-{
-	return packet->kind == KIND_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 static __always_inline bool may_open(const struct packet *packet)
@@ -225,6 +225,8 @@ static __noinline int open_flow(struct judgement *judgement)
 	identity_get(&judgement->generation, packet->version, &packet->dst, &dst);
 	reason = policy_judge(&judgement->generation, &judgement->src, &dst,
 			      GATE_PORT_KEY(packet->protocol, bpf_ntohs(port)), &judgement->rule);
+	if (reason == REASON_ACL && packet->kind == KIND_TCP && !tcp_is_syn(packet))
+		return REASON_NO_STATE; /* it asks for no connection: it is a stray part of one */
 	if (reason)
 		return reason;
 	flow.stamp = GATE_STAMP(judgement->generation.number, bpf_get_prandom_u32(),
@@ -243,14 +245,18 @@ static __always_inline int admit_known(struct judgement *judgement, struct gate_
 {
 	const struct packet *packet = &judgement->packet;
 	bool original = judgement->key.side == flow->opener;
-	int reason = revalidate(judgement, flow);
+	__u8 side = judgement->key.side & 1;
+	int reason;
 
-	judgement->device = flow->device[judgement->key.side & 1];
-	judgement->reply = !original;
+	if (GATE_STAMP_FROM(flow->stamp, side) == judgement->from)
+		judgement->device = flow->device[side];
+	reason = revalidate(judgement, flow);
 	if (!reason)
 		reason = bind_side(judgement, flow);
 	if (reason)
 		return reason;
+	judgement->device = flow->device[side];
+	judgement->reply = !original;
 	if (!original && tcp_is_syn(packet))
 		return REASON_NO_STATE;
 	judgement->rule = flow->rule;
@@ -264,7 +270,10 @@ static __always_inline int admit(struct judgement *judgement)
 	struct gate_flow *flow;
 
 	flow_key_get(packet, judgement->generation.seed, &judgement->key);
-	flow = flow_find(&judgement->key, packet->protocol, judgement->now);
+	/* ICMP that neither asks nor answers nor is an error is part of no flow */
+	flow = packet->kind == KIND_ICMP_OTHER ?
+		       NULL :
+		       flow_find(&judgement->key, packet->protocol, judgement->now);
 	/* a SYN of the opener is a new connection on old ports: judged as new, even as a resend */
 	if (flow && tcp_is_syn(packet) && judgement->key.side == flow->opener && judgement->first)
 		flow = NULL;
@@ -340,7 +349,7 @@ static __always_inline void identify(struct judgement *judgement, int reason)
 		return;
 	identity_get(&judgement->generation, judgement->packet.version, &judgement->packet.src,
 		     &judgement->src);
-	if (!bind_source(&judgement->src, judgement->from))
+	if (judgement->src.speaks & 1u << (judgement->from & 31))
 		judgement->device = judgement->src.device;
 }
 

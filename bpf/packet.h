@@ -368,7 +368,8 @@ static __always_inline int packet_quoted(struct __sk_buff *skb, const struct pac
 	if (error->version == 4) {
 		struct ipv4 ip;
 
-		if (load(skb, at, &ip, sizeof(ip)) || ip.version_ihl >> 4 != 4)
+		if (load(skb, at, &ip, sizeof(ip)) || ip.version_ihl >> 4 != 4 ||
+		    (ip.version_ihl & 0xf) * 4 < IPV4_HEADER_MIN)
 			return REASON_MALFORMED;
 		quoted->src.word[0] = ip.src;
 		quoted->dst.word[0] = ip.dst;
@@ -379,7 +380,7 @@ static __always_inline int packet_quoted(struct __sk_buff *skb, const struct pac
 	} else {
 		struct ipv6 ip;
 
-		if (load(skb, at, &ip, sizeof(ip)))
+		if (load(skb, at, &ip, sizeof(ip)) || bpf_ntohl(ip.version_class_label) >> 28 != 6)
 			return REASON_MALFORMED;
 		quoted->src = ip.src;
 		quoted->dst = ip.dst;

@@ -1,27 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
+
+static int parse_port(const char *text, in_port_t *ret_port)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || port > UINT16_MAX)
+		return -EINVAL;
+	*ret_port = htons((uint16_t)port);
+	return 0;
+}
 
 int listen_parse(const char *text, struct sockaddr_storage *ret_address)
 {
 	const char *colon = strrchr(text, ':');
 	size_t length = colon ? (size_t)(colon - text) : 0;
 	bool brackets = length > 2 && text[0] == '[' && text[length - 1] == ']';
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-				  .ai_socktype = SOCK_STREAM,
-				  .ai_family = brackets ? AF_INET6 : AF_INET };
 	_free_ char *host = mem_strndup(text + brackets, length - 2 * brackets);
-	struct addrinfo *found;
+	struct sockaddr_in ipv4 = { .sin_family = AF_INET };
+	struct sockaddr_in6 ipv6 = { .sin6_family = AF_INET6 };
+	in_port_t port;
 
-	if (!length || getaddrinfo(host, colon + 1, &hints, &found))
+	if (!length || parse_port(colon + 1, &port))
 		return -EINVAL;
-	memcpy(ret_address, found->ai_addr, found->ai_addrlen);
-	freeaddrinfo(found);
+	ipv4.sin_port = ipv6.sin6_port = port;
+	if (brackets && inet_pton(AF_INET6, host, &ipv6.sin6_addr) == 1)
+		memcpy(ret_address, &ipv6, sizeof(ipv6));
+	else if (!brackets && inet_pton(AF_INET, host, &ipv4.sin_addr) == 1)
+		memcpy(ret_address, &ipv4, sizeof(ipv4));
+	else
+		return -EINVAL;
 	return 0;
 }

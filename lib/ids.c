@@ -2,6 +2,7 @@
 #include "ids.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,10 +61,14 @@ int ids_read(const struct state *state, struct ids *ret_ids)
 	if (!file && errno != ENOENT)
 		return -errno;
 	while (file && !error && (length = getline(&line, &size, file)) > 0) {
-		if (line[length - 1] == '\n')
-			line[length - 1] = '\0';
-		error = read_line(&ids, line);
+		bool whole = line[length - 1] == '\n';
+
+		line[length - 1] = '\0';
+		whole = whole && strlen(line) == (size_t)length - 1;
+		error = whole ? read_line(&ids, line) : -EBADMSG;
 	}
+	if (file && !error && ferror(file))
+		error = -EIO;
 	if (file)
 		fclose(file);
 	if (error)

@@ -21,13 +21,13 @@ void set_append_prefix(struct set *set, const struct prefix *prefix)
 {
 	address_t last = prefix_last(prefix);
 
-	if (!address_is_ipv4(prefix->first) && prefix->first < ADDRESS_IPV4 &&
-	    last > ADDRESS_IPV4_LAST) {
-		append(set, prefix->first, ADDRESS_IPV4 - 1);
-		append(set, ADDRESS_IPV4_LAST + 1, last);
-	} else {
+	if (prefix->first >= ADDRESS_IPV4 || last < ADDRESS_IPV4) {
 		append(set, prefix->first, last);
+		return;
 	}
+	append(set, prefix->first, ADDRESS_IPV4 - 1);
+	if (last > ADDRESS_IPV4_LAST)
+		append(set, ADDRESS_IPV4_LAST + 1, last);
 }
 
 void set_append_set(struct set *set, const struct set *other)
