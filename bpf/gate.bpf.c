@@ -341,11 +341,14 @@ static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgem
 	return admit(judgement);
 }
 
-/* A spoofed source is not counted for the device whose address was taken. */
+/* Whom to count a dropped packet for: nobody whose address somebody else took. */
 static __always_inline void identify(struct judgement *judgement, int reason)
 {
-	if (judgement->device || !judgement->packet.version || reason == REASON_SPOOFED_SOURCE ||
-	    reason == REASON_NAT_UNIDENTIFIED)
+	if (reason == REASON_SPOOFED_SOURCE || reason == REASON_NAT_UNIDENTIFIED) {
+		judgement->device = 0;
+		return;
+	}
+	if (judgement->device || !judgement->packet.version)
 		return;
 	identity_get(&judgement->generation, judgement->packet.version, &judgement->packet.src,
 		     &judgement->src);
