@@ -40,7 +40,7 @@ static int name_to_set(const struct inventory *inventory, const char *name, enum
 	if (!address_parse(name, &address))
 		set_append(set, address, address);
 	else
-		error = inventory_select(inventory, &word, side, diag, set);
+		error = select_set(inventory, &word, side, diag, set);
 	set_normalise(set);
 	if (!error && set_size(set) > QUESTION_ADDRESSES_MAX) {
 		diag_error(diag, PLACE_NONE, "\"%s\" is a network: ask about one of its addresses",

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <time.h>
 
 static int read_sources(struct checked *checked, const char *file, const char *inventory,
 			const char **ret_unreadable)
@@ -107,7 +108,8 @@ int check_files(struct checked *checked, const char *file, const char *inventory
 	if (error)
 		return error;
 	inventory_build(&checked->policy, box, diag, &checked->inventory);
-	resolve(&checked->policy, &checked->inventory, diag, &checked->ruleset);
+	select_check_ipsets(&checked->inventory, diag);
+	resolve(&checked->policy, &checked->inventory, time(NULL), diag, &checked->ruleset);
 	if (diag->errors)
 		return -EINVAL;
 	if (table_compile(&checked->ruleset, &checked->inventory, &checked->sources, diag,

@@ -484,7 +484,7 @@ static int check_pairs(const struct compiler *compiler)
 	}
 	if (total <= TABLE_PAIRS_MAX)
 		return 0;
-	diag_error(compiler->diag, ruleset->rules[rule],
+	diag_error(compiler->diag, ruleset->rules[rule].place,
 		   "the policy needs %llu pairs of classes, and %d are the limit; "
 		   "this rule alone asks for %llu",
 		   (unsigned long long)total, TABLE_PAIRS_MAX, (unsigned long long)most);
@@ -559,7 +559,7 @@ static int build_pair(struct compiler *compiler, const struct entry *entries, si
 	for (size_t i = 0; i < count; i++) {
 		add_uncovered(table, first, &entries[i]);
 		if (table->ranges_count - first > GATE_RANGES_PER_PAIR) {
-			diag_error(compiler->diag, compiler->ruleset->rules[entries[i].rule],
+			diag_error(compiler->diag, compiler->ruleset->rules[entries[i].rule].place,
 				   "more than %d separate port ranges between two classes of "
 				   "devices; this rule adds the last one",
 				   GATE_RANGES_PER_PAIR);
@@ -604,9 +604,9 @@ static void name_rules(struct compiler *compiler, const struct sources *sources)
 	for (size_t i = 0; i < table->rules_count; i++) {
 		struct position position = {};
 
-		sources_find(sources, ruleset->rules[i], &position);
+		sources_find(sources, ruleset->rules[i].place, &position);
 		table->rules[i] = (struct table_rule){
-			.label = mem_printf("acls[%zu]", i),
+			.label = mem_strdup(ruleset->rules[i].label),
 			.file = position.source ? position.source->name : "",
 			.line = position.line,
 		};

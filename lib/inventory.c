@@ -240,6 +240,7 @@ void inventory_build(const struct policy *policy, const struct box *box, struct 
 				      sizeof(*policy->groups)),
 		.tags = index_build(policy->tag_owners, policy->tag_owners_count,
 				    sizeof(*policy->tag_owners)),
+		.ipsets = index_build(policy->ipsets, policy->ipsets_count, sizeof(*policy->ipsets)),
 	};
 
 	check_names(&inventory, diag);
@@ -257,192 +258,13 @@ void inventory_build(const struct policy *policy, const struct box *box, struct 
 	*ret_inventory = inventory;
 }
 
-static void add_device(const struct inventory *inventory, const struct policy_device *device,
-		       struct set *set)
-{
-	struct prefix prefix;
-
-	if (device->unapproved)
-		return;
-	for (size_t i = 0; device->self && inventory->box && i < inventory->box->count; i++)
-		set_append(set, inventory->box->addresses[i], inventory->box->addresses[i]);
-	for (size_t i = 0; i < device->addresses.count; i++)
-		if (!prefix_parse(device->addresses.items[i].text, &prefix))
-			set_append_prefix(set, &prefix);
-}
-
-/* A tagged device has no user. Returns whether the user has a device at all. */
-static bool add_user(const struct inventory *inventory, const char *user, struct set *set)
-{
-	const struct policy *policy = inventory->policy;
-	bool found = false;
-
-	for (size_t i = 0; i < policy->devices_count; i++) {
-		const struct policy_device *device = &policy->devices[i];
-
-		if (!device->user.text || device->tags.count || strcmp(device->user.text, user))
-			continue;
-		add_device(inventory, device, set);
-		found = true;
-	}
-	return found;
-}
-
-static int select_user(const struct inventory *inventory, const struct word *word,
-		       struct diag *diag, struct set *set)
-{
-	if (!add_user(inventory, word->text, set))
-		diag_warning(diag, word->place, "user \"%s\" has no device", word->text);
-	return 0;
-}
-
-static int select_group(const struct inventory *inventory, const struct word *word,
-			struct diag *diag, struct set *set)
-{
-	const struct policy_group *group = index_find(&inventory->groups, word->text);
-	struct suggestion suggestion = { .wrong = word->text };
-	_free_ char *hint = NULL;
-	bool found = false;
-
-	if (!group) {
-		index_suggest(&inventory->groups, &suggestion);
-		hint = suggest_text(&suggestion);
-		diag_error(diag, word->place, "group not found: \"%s\"%s", word->text, hint);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < group->members.count; i++)
-		found |= add_user(inventory, group->members.items[i].text, set);
-	if (!found)
-		diag_warning(diag, word->place, "nobody in \"%s\" has a device", word->text);
-	return 0;
-}
-
-static bool has_tag(const struct policy_device *device, const char *tag)
-{
-	for (size_t i = 0; i < device->tags.count; i++)
-		if (!strcmp(device->tags.items[i].text, tag))
-			return true;
-	return false;
-}
-
-static int select_tag(const struct inventory *inventory, const struct word *word, struct diag *diag,
-		      struct set *set)
-{
-	const struct policy *policy = inventory->policy;
-	struct suggestion suggestion = { .wrong = word->text };
-	_free_ char *hint = NULL;
-	bool found = false;
-
-	if (!index_find(&inventory->tags, word->text)) {
-		index_suggest(&inventory->tags, &suggestion);
-		hint = suggest_text(&suggestion);
-		diag_error(diag, word->place, "tag not found: \"%s\"%s", word->text, hint);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < policy->devices_count; i++) {
-		if (!has_tag(&policy->devices[i], word->text))
-			continue;
-		add_device(inventory, &policy->devices[i], set);
-		found = true;
-	}
-	if (!found)
-		diag_warning(diag, word->place, "no device has \"%s\"", word->text);
-	return 0;
-}
-
-static int select_prefix(const struct inventory *inventory, const struct word *word,
-			 const struct prefix *prefix, enum side side, struct diag *diag,
-			 struct set *set)
-{
-	_set_ struct set whole = {}, owned = {};
-
-	set_append_prefix(&whole, prefix);
-	if (side == SIDE_DESTINATION) {
-		set_append_set(set, &whole);
-		return 0;
-	}
-	owned = set_intersect(&whole, &inventory->reachable);
-	if (!owned.count)
-		diag_warning(diag, word->place,
-			     "no device has an address in \"%s\": as a source it matches nothing",
-			     word->text);
-	set_append_set(set, &owned);
-	return 0;
-}
-
-static int unknown_name(const struct inventory *inventory, const struct word *word,
-			struct diag *diag)
-{
-	struct suggestion suggestion = { .wrong = word->text };
-	_free_ char *hint = NULL;
-
-	index_suggest(&inventory->devices, &suggestion);
-	index_suggest(&inventory->hosts, &suggestion);
-	hint = suggest_text(&suggestion);
-	diag_add(diag, SEVERITY_ERROR, word->place, (unsigned int)strlen(word->text) + 2,
-		 "unknown device \"%s\"%s", word->text, hint);
-	return -EINVAL;
-}
-
-static int select_name(const struct inventory *inventory, const struct word *word, enum side side,
-		       struct diag *diag, struct set *set)
-{
-	const struct policy_device *device = index_find(&inventory->devices, word->text);
-	const struct policy_host *host = index_find(&inventory->hosts, word->text);
-	struct prefix prefix;
-
-	if (device && device->unapproved)
-		diag_warning(diag, word->place, "device \"%s\" is not approved", word->text);
-	if (device) {
-		add_device(inventory, device, set);
-		return 0;
-	}
-	if (!host)
-		return unknown_name(inventory, word, diag);
-	if (prefix_parse(host->value.text, &prefix))
-		return 0; /* told already, at the host */
-	return select_prefix(inventory, word, &prefix, side, diag, set);
-}
-
-static int select_all(const struct inventory *inventory, enum side side, struct set *set)
-{
-	if (side == SIDE_SOURCE)
-		set_append_set(set, &inventory->reachable);
-	else
-		set_append(set, 0, ADDRESS_MAX);
-	return 0;
-}
-
-int inventory_select(const struct inventory *inventory, const struct word *word, enum side side,
-		     struct diag *diag, struct set *set)
-{
-	struct prefix prefix;
-	int error;
-
-	if (!strcmp(word->text, "*"))
-		return select_all(inventory, side, set);
-	if (!strncmp(word->text, "group:", 6))
-		return select_group(inventory, word, diag, set);
-	if (!strncmp(word->text, "tag:", 4))
-		return select_tag(inventory, word, diag, set);
-	if (strchr(word->text, '@'))
-		return select_user(inventory, word, diag, set);
-	error = prefix_parse(word->text, &prefix);
-	if (!error)
-		return select_prefix(inventory, word, &prefix, side, diag, set);
-	if (error == -EADDRNOTAVAIL) {
-		diag_error(diag, word->place, "%s contains non-network bits set", word->text);
-		return error;
-	}
-	return select_name(inventory, word, side, diag, set);
-}
-
 void inventory_free(struct inventory *inventory)
 {
 	index_free(&inventory->devices);
 	index_free(&inventory->hosts);
 	index_free(&inventory->groups);
 	index_free(&inventory->tags);
+	index_free(&inventory->ipsets);
 	free(inventory->owners);
 	set_free(&inventory->reachable);
 	*inventory = (struct inventory){};

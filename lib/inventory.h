@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is who: the devices of a policy, the addresses that are theirs, and what the names in a rule
- * mean as addresses.
+ * Who is who: the devices of a policy and the addresses that are theirs.
  */
 #ifndef ACLGATE_INVENTORY_H
 #define ACLGATE_INVENTORY_H
@@ -35,16 +34,11 @@ struct owner {
 struct inventory {
 	const struct policy *policy;
 	const struct box *box; /* may be NULL */
-	struct index devices, hosts, groups, tags;
+	struct index devices, hosts, groups, tags, ipsets;
 	struct owner *owners; /* sorted by first address, the wider one first */
 	size_t owners_count, owners_capacity;
 	struct set
 		reachable; /* addresses and routes of approved devices: what "*" means as source */
-};
-
-enum side {
-	SIDE_SOURCE,
-	SIDE_DESTINATION,
 };
 
 /*
@@ -53,14 +47,6 @@ enum side {
  */
 void inventory_build(const struct policy *policy, const struct box *box, struct diag *diag,
 		     struct inventory *ret_inventory);
-
-/*
- * What a word in a rule means. A source is cut down to what devices own, for nobody else may open
- * anything. Returns 0, or -EINVAL with an error in @diag; a warning says why a set is empty. The
- * result is added to @set, which is then no longer normalised.
- */
-int inventory_select(const struct inventory *inventory, const struct word *word, enum side side,
-		     struct diag *diag, struct set *set);
 
 /* The guarded interfaces: as the policy says, or wg0. */
 size_t inventory_interfaces(const struct policy *policy);

@@ -147,11 +147,15 @@ static void read_object(struct parser *parser, const struct json *value, const s
 
 /* A rule as its keys stand in the file; the older names are folded into src and dst below. */
 struct rule_fields {
-	struct word action, protocol;
+	struct word name, expires, action, protocol;
+	bool app;
+	struct words ip;
 	struct words src, users, sources, dst, ports, destinations;
 };
 
 static const struct field rule_keys[] = {
+	{ "name", read_word, offsetof(struct rule_fields, name) },
+	{ "expires", read_word, offsetof(struct rule_fields, expires) },
 	{ "action", read_word, offsetof(struct rule_fields, action) },
 	{ "proto", read_word, offsetof(struct rule_fields, protocol) },
 	{ "src", read_words, offsetof(struct rule_fields, src) },
@@ -160,6 +164,26 @@ static const struct field rule_keys[] = {
 	{ "dst", read_words, offsetof(struct rule_fields, dst) },
 	{ "ports", read_words, offsetof(struct rule_fields, ports) },
 	{ "destinations", read_words, offsetof(struct rule_fields, destinations) },
+	{ "srcPosture", refuse, 0 },
+	{ "via", refuse, 0 },
+};
+
+/* What an application does with a grant is between it and Tailscale. */
+static void read_app(struct parser *parser, const struct json *value, void *target)
+{
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	*(bool *)target = true;
+	ignore(parser, value, NULL);
+}
+
+static const struct field grant_keys[] = {
+	{ "name", read_word, offsetof(struct rule_fields, name) },
+	{ "expires", read_word, offsetof(struct rule_fields, expires) },
+	{ "src", read_words, offsetof(struct rule_fields, src) },
+	{ "dst", read_words, offsetof(struct rule_fields, dst) },
+	{ "ip", read_words, offsetof(struct rule_fields, ip) },
+	{ "app", read_app, offsetof(struct rule_fields, app) },
 	{ "srcPosture", refuse, 0 },
 	{ "via", refuse, 0 },
 };
@@ -191,29 +215,34 @@ static struct words take_one(struct parser *parser, place_t place, struct words 
 	return taken;
 }
 
-static void read_rule(struct parser *parser, const struct json *value)
+static const struct words none = { .place = PLACE_NONE };
+
+static struct policy_rule *new_rule(struct parser *parser, const struct json *value)
 {
-	const struct words none = { .place = PLACE_NONE };
-	struct rule_fields fields = { .src = none,
-				      .users = none,
-				      .sources = none,
-				      .dst = none,
-				      .ports = none,
-				      .destinations = none };
-	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
-	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
 	struct policy *policy = parser->policy;
-	struct policy_rule *rule;
 
 	policy->rules = mem_grow(policy->rules, policy->rules_count, &policy->rules_capacity,
 				 sizeof(*policy->rules));
-	rule = &policy->rules[policy->rules_count++];
-	*rule = (struct policy_rule){
-		.place = place_of(parser, value), .users = none, .src = none, .dst = none
+	policy->rules[policy->rules_count] = (struct policy_rule){
+		.place = place_of(parser, value), .ip = none, .users = none, .src = none, .dst = none
 	};
+	return &policy->rules[policy->rules_count++];
+}
+
+static void read_acl(struct parser *parser, const struct json *value, size_t number)
+{
+	struct rule_fields fields = { .ip = none, .src = none, .users = none, .sources = none,
+				      .dst = none, .ports = none, .destinations = none };
+	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
+	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
+	struct policy_rule *rule = new_rule(parser, value);
+
+	rule->number = number;
 	if (!expect(parser, value, JSON_OBJECT))
 		return;
 	read_object(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
+	rule->name = fields.name;
+	rule->expires = fields.expires;
 	rule->action = fields.action;
 	rule->protocol = fields.protocol;
 	if (given(&fields.users) && given(&fields.sources) && !given(&fields.src)) {
@@ -224,13 +253,50 @@ static void read_rule(struct parser *parser, const struct json *value)
 	rule->dst = take_one(parser, rule->place, dst, "\"dst\", \"destinations\" and \"ports\"");
 }
 
-static void read_rules(struct parser *parser, const struct json *value, void *target)
+static void read_grant(struct parser *parser, const struct json *value, size_t number)
 {
-	(void)target;
+	struct rule_fields fields = { .ip = none, .src = none, .dst = none };
+	struct policy_rule *rule = new_rule(parser, value);
+
+	rule->number = number;
+	rule->grant = true;
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	read_object(parser, value, grant_keys, ARRAY_SIZE(grant_keys), &fields);
+	rule->name = fields.name;
+	rule->expires = fields.expires;
+	rule->ip = fields.ip;
+	rule->src = fields.src;
+	rule->dst = fields.dst;
+	if (!given(&rule->src))
+		diag_error(parser->diag, rule->place, "a grant needs \"src\"");
+	if (!given(&rule->dst))
+		diag_error(parser->diag, rule->place, "a grant needs \"dst\"");
+	if (!rule->ip.count && !fields.app)
+		diag_error(parser->diag, rule->place, "ip and app can not both be empty");
+}
+
+static void read_rules(struct parser *parser, const struct json *value,
+		       void (*read)(struct parser *parser, const struct json *value, size_t number))
+{
+	size_t number = 0;
+
 	if (!expect(parser, value, JSON_ARRAY))
 		return;
 	for (const struct json *item = json_first(value); item; item = json_next(item))
-		read_rule(parser, item);
+		read(parser, item, number++);
+}
+
+static void read_acls(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	read_rules(parser, value, read_acl);
+}
+
+static void read_grants(struct parser *parser, const struct json *value, void *target)
+{
+	(void)target;
+	read_rules(parser, value, read_grant);
 }
 
 struct test_fields {
@@ -274,7 +340,6 @@ static void fold_test(struct parser *parser, struct test_fields *fields)
 
 static void read_test(struct parser *parser, const struct json *value)
 {
-	const struct words none = { .place = PLACE_NONE };
 	struct test_fields fields = { .test = { .accept = none, .deny = none }, .allow = none };
 	struct policy *policy = parser->policy;
 
@@ -347,6 +412,20 @@ static void read_groups(struct parser *parser, const struct json *value, void *t
 	}
 }
 
+static void read_ipsets(struct parser *parser, const struct json *value, void *target)
+{
+	struct policy *policy = parser->policy;
+
+	(void)target;
+	if (!expect(parser, value, JSON_OBJECT))
+		return;
+	for (const struct json *member = json_first(value); member; member = json_next(member)) {
+		policy->ipsets = mem_grow(policy->ipsets, policy->ipsets_count,
+					  &policy->ipsets_capacity, sizeof(*policy->ipsets));
+		policy->ipsets[policy->ipsets_count++] = read_group(parser, member, "ipset:");
+	}
+}
+
 static void read_tag_owners(struct parser *parser, const struct json *value, void *target)
 {
 	struct policy *policy = parser->policy;
@@ -398,7 +477,9 @@ static void read_interfaces(struct parser *parser, const struct json *value, voi
 }
 
 static const struct field policy_keys[] = {
-	{ "acls", read_rules, 0 },
+	{ "acls", read_acls, 0 },
+	{ "grants", read_grants, 0 },
+	{ "ipsets", read_ipsets, 0 },
 	{ "groups", read_groups, 0 },
 	{ "hosts", read_hosts, 0 },
 	{ "tagOwners", read_tag_owners, 0 },
@@ -458,8 +539,9 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 		policy_free(&policy);
 		return error;
 	}
-	if (!has_section(policy.documents[0], "acls"))
-		diag_warning(diag, file->base, "no \"acls\" section: everything is denied");
+	if (!has_section(policy.documents[0], "acls") && !has_section(policy.documents[0], "grants"))
+		diag_warning(diag, file->base,
+			     "neither \"acls\" nor \"grants\": everything is denied");
 	*ret_policy = policy;
 	return 0;
 }
@@ -484,6 +566,7 @@ static void free_devices(struct policy *policy)
 void policy_free(struct policy *policy)
 {
 	for (size_t i = 0; i < policy->rules_count; i++) {
+		free(policy->rules[i].ip.items);
 		free(policy->rules[i].users.items);
 		free(policy->rules[i].src.items);
 		free(policy->rules[i].dst.items);
@@ -496,6 +579,7 @@ void policy_free(struct policy *policy)
 	free(policy->tests);
 	free(policy->hosts);
 	free_groups(policy->groups, policy->groups_count);
+	free_groups(policy->ipsets, policy->ipsets_count);
 	free_groups(policy->tag_owners, policy->tag_owners_count);
 	free_devices(policy);
 	free(policy->interfaces.items);

@@ -49,9 +49,15 @@ struct policy_device {
 	bool self;
 };
 
+/* An entry of `acls`, or of `grants`: those have no action, and their ports stand in `ip`. */
 struct policy_rule {
 	place_t place;
+	bool grant;
+	size_t number; /* in its section, from 0 */
+	struct word name;
+	struct word expires; /* RFC 3339 */
 	struct word action;
+	struct words ip;
 	struct words users; /* only where `sources` stands beside it: both must match */
 	struct words src;
 	struct words dst;
@@ -74,6 +80,8 @@ struct policy {
 	size_t groups_count, groups_capacity;
 	struct policy_group *tag_owners;
 	size_t tag_owners_count, tag_owners_capacity;
+	struct policy_group *ipsets; /* members are operations: "add …", "remove …" */
+	size_t ipsets_count, ipsets_capacity;
 	struct policy_device *devices;
 	size_t devices_count, devices_capacity;
 	struct policy_rule *rules;

@@ -9,6 +9,7 @@
 #include "abi.h"
 #include "intern.h"
 #include "mem.h"
+#include "rfc3339.h"
 #include "ruleset.h"
 
 struct resolver {
@@ -16,7 +17,16 @@ struct resolver {
 	const struct inventory *inventory;
 	struct diag *diag;
 	struct ruleset *ruleset;
+	int64_t now;
 	struct intern sets; /* by their ranges, for equal sets to be one */
+	const char **users; /* who has an untagged device, sorted */
+	size_t users_count;
+};
+
+/* What a rule opens: a run of ruleset->keys. */
+struct span {
+	uint32_t first;
+	uint32_t count;
 };
 
 /* A rule without "proto", and a grant without one: what Tailscale's own filter compiles it to. */
@@ -32,7 +42,7 @@ static uint32_t keep_set(struct resolver *resolver, struct set *set)
 static void select_words(struct resolver *resolver, const struct words *words, struct set *set)
 {
 	for (size_t i = 0; i < words->count; i++)
-		inventory_select(resolver->inventory, &words->items[i], SIDE_SOURCE, resolver->diag,
+		select_set(resolver->inventory, &words->items[i], SIDE_SOURCE, resolver->diag,
 				 set);
 	set_normalise(set);
 }
@@ -121,22 +131,34 @@ static void add_keys(struct resolver *resolver, uint8_t protocol, const struct p
 }
 
 /* @protocol: 0 where the rule names none. */
-static void add_clause(struct resolver *resolver, uint32_t rule, uint32_t src, uint32_t dst,
-		       uint8_t protocol, const struct ports *ports)
+static void add_service(struct resolver *resolver, uint8_t protocol, const struct ports *ports,
+			struct span *span)
 {
-	struct ruleset *ruleset = resolver->ruleset;
-	struct clause clause = { rule, src, dst, (uint32_t)ruleset->keys_count, 0 };
-
 	if (protocol) {
 		add_keys(resolver, protocol, ports);
 	} else {
 		for (size_t i = 0; i < ARRAY_SIZE(default_protocols); i++)
 			add_keys(resolver, default_protocols[i], ports);
 	}
-	clause.keys_count = (uint32_t)ruleset->keys_count - clause.keys;
+	span->count = (uint32_t)resolver->ruleset->keys_count - span->first;
+}
+
+static struct span new_span(const struct resolver *resolver)
+{
+	return (struct span){ .first = (uint32_t)resolver->ruleset->keys_count };
+}
+
+static void add_clause(struct resolver *resolver, uint32_t rule, uint32_t src, uint32_t dst,
+		       const struct span *span)
+{
+	struct ruleset *ruleset = resolver->ruleset;
+
+	if (ruleset->rules[rule].expires <= resolver->now)
+		return;
 	ruleset->clauses = mem_grow(ruleset->clauses, ruleset->clauses_count,
 				    &ruleset->clauses_capacity, sizeof(*ruleset->clauses));
-	ruleset->clauses[ruleset->clauses_count++] = clause;
+	ruleset->clauses[ruleset->clauses_count++] =
+		(struct clause){ rule, src, dst, span->first, span->count };
 }
 
 /* The ports of a destination, and whether they go with the protocol. */
@@ -160,22 +182,72 @@ static int parse_ports(struct resolver *resolver, const struct word *word, const
 	return 0;
 }
 
+/* Every user's devices to that user's devices, as far as they are in the source. */
+static void add_self_clauses(struct resolver *resolver, uint32_t rule, uint32_t src,
+			     const struct span *span)
+{
+	const struct interned *item = &resolver->sets.items[src];
+	struct set from = { .ranges = item->bytes, .count = item->size / sizeof(struct range) };
+
+	for (size_t i = 0; i < resolver->users_count; i++) {
+		_set_ struct set devices = {}, both = {};
+		uint32_t dst;
+
+		select_user_devices(resolver->inventory, resolver->users[i], &devices);
+		dst = keep_set(resolver, &devices);
+		/* keep_set() may have moved the items, not what they point at */
+		both = set_intersect(&from, &devices);
+		if (both.count)
+			add_clause(resolver, rule, keep_set(resolver, &both), dst, span);
+	}
+}
+
+static void resolve_self(struct resolver *resolver, uint32_t number, uint32_t src,
+			 const struct word *word, const struct span *span)
+{
+	const struct policy_rule *rule = &resolver->policy->rules[number];
+	const struct words *who = rule->users.place == PLACE_NONE ? &rule->src : &rule->users;
+
+	for (size_t i = 0; i < who->count; i++) {
+		if (!select_is_personal(&who->items[i])) {
+			diag_error(resolver->diag, word->place, "autogroup:self can only be used "
+				   "with users, groups, or supported autogroups");
+			return;
+		}
+	}
+	add_self_clauses(resolver, number, src, span);
+}
+
 static void resolve_dst(struct resolver *resolver, uint32_t rule, uint32_t src,
-			const struct word *word, uint8_t protocol)
+			const struct word *name, const struct span *span)
+{
+	_set_ struct set set = {};
+
+	if (!strcmp(name->text, "autogroup:self")) {
+		resolve_self(resolver, rule, src, name, span);
+		return;
+	}
+	if (!select_set(resolver->inventory, name, SIDE_DESTINATION, resolver->diag, &set))
+		add_clause(resolver, rule, src, keep_set(resolver, &set), span);
+}
+
+/* "host:ports" of an acl. */
+static void resolve_host_ports(struct resolver *resolver, uint32_t rule, uint32_t src,
+			       const struct word *word, uint8_t protocol)
 {
 	_free_ char *host = NULL, *text = NULL;
-	_set_ struct set set = {};
+	struct span span = new_span(resolver);
 	struct ports ports;
 	struct word name;
 
 	if (resolve_host_port(word, resolver->diag, &host, &text))
 		return;
 	name = (struct word){ host, word->place };
-	if (inventory_select(resolver->inventory, &name, SIDE_DESTINATION, resolver->diag, &set) ||
-	    parse_ports(resolver, word, text, protocol, &ports))
-		return;
-	add_clause(resolver, rule, src, keep_set(resolver, &set), protocol, &ports);
-	ports_free(&ports);
+	if (!parse_ports(resolver, word, text, protocol, &ports)) {
+		add_service(resolver, protocol, &ports, &span);
+		ports_free(&ports);
+	}
+	resolve_dst(resolver, rule, src, &name, &span);
 }
 
 static int parse_protocol(struct resolver *resolver, const struct word *word, uint8_t *ret_protocol)
@@ -186,13 +258,12 @@ static int parse_protocol(struct resolver *resolver, const struct word *word, ui
 	return -EINVAL;
 }
 
-static void resolve_rule(struct resolver *resolver, uint32_t number)
+static void resolve_acl(struct resolver *resolver, uint32_t number)
 {
 	const struct policy_rule *rule = &resolver->policy->rules[number];
 	uint8_t protocol = 0;
 	uint32_t src;
 
-	resolver->ruleset->rules[number] = rule->place;
 	if (!rule->action.text)
 		diag_error(resolver->diag, rule->place, "a rule needs \"action\"");
 	else if (strcmp(rule->action.text, "accept"))
@@ -202,7 +273,82 @@ static void resolve_rule(struct resolver *resolver, uint32_t number)
 		return;
 	src = resolve_src(resolver, rule);
 	for (size_t i = 0; i < rule->dst.count; i++)
-		resolve_dst(resolver, number, src, &rule->dst.items[i], protocol);
+		resolve_host_ports(resolver, number, src, &rule->dst.items[i], protocol);
+}
+
+/* "*", "443", "80-443", "tcp:443", "icmp:*", "47:*": without a colon it is always a port. */
+static void resolve_ip(struct resolver *resolver, const struct word *word, struct span *span)
+{
+	const char *colon = strchr(word->text, ':');
+	_free_ char *name = mem_strndup(word->text, colon ? (size_t)(colon - word->text) : 0);
+	struct word protocol_word = { colon ? name : NULL, word->place };
+	uint8_t protocol = 0;
+	struct ports ports;
+
+	if (parse_protocol(resolver, &protocol_word, &protocol) ||
+	    parse_ports(resolver, word, colon ? colon + 1 : word->text, protocol, &ports))
+		return;
+	add_service(resolver, protocol, &ports, span);
+	ports_free(&ports);
+}
+
+static bool is_default_route(const char *text)
+{
+	struct prefix prefix;
+
+	return !prefix_parse(text, &prefix) && prefix_is_default(&prefix);
+}
+
+static void resolve_grant(struct resolver *resolver, uint32_t number)
+{
+	const struct policy_rule *rule = &resolver->policy->rules[number];
+	struct span span = new_span(resolver);
+	uint32_t src = resolve_src(resolver, rule);
+
+	for (size_t i = 0; i < rule->ip.count; i++)
+		resolve_ip(resolver, &rule->ip.items[i], &span);
+	for (size_t i = 0; i < rule->dst.count; i++) {
+		const struct word *dst = &rule->dst.items[i];
+
+		if (is_default_route(dst->text))
+			diag_error(resolver->diag, dst->place, "dst \"%s\": to allow all IP "
+				   "addresses, use \"*\" or \"autogroup:internet\"", dst->text);
+		else
+			resolve_dst(resolver, number, src, dst, &span);
+	}
+}
+
+static int64_t resolve_expiry(struct resolver *resolver, const struct policy_rule *rule)
+{
+	int64_t expires = EXPIRES_NEVER;
+
+	if (!rule->expires.text)
+		return expires;
+	if (rfc3339_parse(rule->expires.text, &expires))
+		diag_error(resolver->diag, rule->expires.place,
+			   "\"%s\" is not a time as in \"2026-12-31T18:00:00Z\"",
+			   rule->expires.text);
+	else if (expires <= resolver->now)
+		diag_warning(resolver->diag, rule->expires.place,
+			     "this rule has expired, and matches nothing");
+	return expires;
+}
+
+static void resolve_rule(struct resolver *resolver, uint32_t number)
+{
+	const struct policy_rule *rule = &resolver->policy->rules[number];
+
+	resolver->ruleset->rules[number] = (struct rule){
+		.place = rule->place,
+		.label = rule->name.text ? mem_strdup(rule->name.text) :
+					   mem_printf("%s[%zu]", rule->grant ? "grants" : "acls",
+						      rule->number),
+		.expires = resolve_expiry(resolver, rule),
+	};
+	if (rule->grant)
+		resolve_grant(resolver, number);
+	else
+		resolve_acl(resolver, number);
 }
 
 static void expectation_free(struct expectation *expectation)
@@ -235,9 +381,9 @@ static void resolve_expectation(struct resolver *resolver, const struct policy_t
 		return;
 	}
 	name = (struct word){ host, dst->place };
-	if (inventory_select(resolver->inventory, &test->src, SIDE_SOURCE, resolver->diag,
+	if (select_set(resolver->inventory, &test->src, SIDE_SOURCE, resolver->diag,
 			     &expectation.from) ||
-	    inventory_select(resolver->inventory, &name, SIDE_DESTINATION, resolver->diag,
+	    select_set(resolver->inventory, &name, SIDE_DESTINATION, resolver->diag,
 			     &expectation.to)) {
 		expectation_free(&expectation);
 		return;
@@ -284,23 +430,68 @@ static void take_sets(struct resolver *resolver)
 	intern_free(&resolver->sets);
 }
 
-void resolve(const struct policy *policy, const struct inventory *inventory, struct diag *diag,
-	     struct ruleset *ret_ruleset)
+static int by_text(const void *one, const void *other)
+{
+	return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static void collect_users(struct resolver *resolver)
+{
+	const struct policy *policy = resolver->policy;
+	size_t count = 0, kept = 0;
+
+	resolver->users = mem_alloc(policy->devices_count * sizeof(*resolver->users));
+	for (size_t i = 0; i < policy->devices_count; i++)
+		if (policy->devices[i].user.text && !policy->devices[i].tags.count)
+			resolver->users[count++] = policy->devices[i].user.text;
+	if (!count)
+		return;
+	qsort(resolver->users, count, sizeof(*resolver->users), by_text);
+	for (size_t i = 1; i < count; i++)
+		if (strcmp(resolver->users[i], resolver->users[kept]))
+			resolver->users[++kept] = resolver->users[i];
+	resolver->users_count = kept + 1;
+}
+
+/* Counters go by label, so a label must mean one rule. */
+static void check_labels(const struct ruleset *ruleset, struct diag *diag)
+{
+	struct intern labels = {};
+
+	for (size_t i = 0; i < ruleset->rules_count; i++) {
+		const struct rule *rule = &ruleset->rules[i];
+		size_t seen = labels.count;
+
+		if (intern_add(&labels, rule->label, strlen(rule->label)) != seen)
+			diag_error(diag, rule->place, "a rule named \"%s\" is there already",
+				   rule->label);
+	}
+	intern_free(&labels);
+}
+
+void resolve(const struct policy *policy, const struct inventory *inventory, int64_t now,
+	     struct diag *diag, struct ruleset *ret_ruleset)
 {
 	struct ruleset ruleset = { .rules_count = policy->rules_count };
-	struct resolver resolver = { policy, inventory, diag, &ruleset, {} };
+	struct resolver resolver = { .policy = policy, .inventory = inventory, .diag = diag,
+				     .ruleset = &ruleset, .now = now };
 
+	collect_users(&resolver);
 	ruleset.rules = mem_alloc(ruleset.rules_count * sizeof(*ruleset.rules));
 	for (size_t i = 0; i < policy->rules_count; i++)
 		resolve_rule(&resolver, (uint32_t)i);
+	check_labels(&ruleset, diag);
 	for (size_t i = 0; i < policy->tests_count; i++)
 		resolve_test(&resolver, &policy->tests[i]);
 	take_sets(&resolver);
+	free(resolver.users);
 	*ret_ruleset = ruleset;
 }
 
 void ruleset_free(struct ruleset *ruleset)
 {
+	for (size_t i = 0; i < ruleset->rules_count; i++)
+		free(ruleset->rules[i].label);
 	for (size_t i = 0; i < ruleset->sets_count; i++)
 		set_free(&ruleset->sets[i]);
 	for (size_t i = 0; i < ruleset->expectations_count; i++)

@@ -12,12 +12,21 @@
 
 #include "inventory.h"
 #include "ports.h"
+#include "select.h"
 #include "set.h"
 
 /* Ports of one protocol, as GATE_PORT_KEY of bpf/abi.h. */
 struct key_range {
 	uint32_t low;
 	uint32_t high;
+};
+
+#define EXPIRES_NEVER INT64_MAX
+
+struct rule {
+	place_t place;
+	char *label;	 /* its name, or acls[0] */
+	int64_t expires; /* seconds since the epoch, or EXPIRES_NEVER */
 };
 
 struct clause {
@@ -45,7 +54,7 @@ struct expectation {
 struct ruleset {
 	struct set *sets;
 	size_t sets_count;
-	place_t *rules; /* where each stands */
+	struct rule *rules; /* in the order of the file */
 	size_t rules_count;
 	struct clause *clauses;
 	size_t clauses_count, clauses_capacity;
@@ -56,11 +65,11 @@ struct ruleset {
 };
 
 /*
- * Errors are in @diag; the ruleset is complete only where there are none. Expectations point into
- * the policy's text.
+ * Errors are in @diag; the ruleset is complete only where there are none. Rules that expired before
+ * @now, in seconds since the epoch, have no clauses. Expectations point into the policy's text.
  */
-void resolve(const struct policy *policy, const struct inventory *inventory, struct diag *diag,
-	     struct ruleset *ret_ruleset);
+void resolve(const struct policy *policy, const struct inventory *inventory, int64_t now,
+	     struct diag *diag, struct ruleset *ret_ruleset);
 
 /*
  * Splits "host:ports" at the last colon, and takes the brackets off "[v6]:ports" and

@@ -112,6 +112,29 @@ struct set set_intersect(const struct set *one, const struct set *other)
 	return both;
 }
 
+struct set set_subtract(const struct set *from, const struct set *what)
+{
+	struct set rest = {};
+	size_t j = 0;
+
+	for (size_t i = 0; i < from->count; i++) {
+		address_t first = from->ranges[i].first, last = from->ranges[i].last;
+		bool gone = false;
+
+		while (j < what->count && what->ranges[j].last < first)
+			j++;
+		for (size_t k = j; k < what->count && what->ranges[k].first <= last && !gone; k++) {
+			if (what->ranges[k].first > first)
+				append(&rest, first, what->ranges[k].first - 1);
+			gone = what->ranges[k].last >= last;
+			first = what->ranges[k].last + 1;
+		}
+		if (!gone)
+			append(&rest, first, last);
+	}
+	return rest;
+}
+
 void set_free(struct set *set)
 {
 	free(set->ranges);

@@ -34,6 +34,7 @@ bool set_contains(const struct set *set, address_t address);
 
 /* Both normalised; so is the result, which the caller frees. */
 struct set set_intersect(const struct set *one, const struct set *other);
+struct set set_subtract(const struct set *from, const struct set *what);
 
 void set_free(struct set *set);
 void set_freep(struct set *set);
