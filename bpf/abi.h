@@ -104,7 +104,10 @@ struct gate_range {
 	__u32 high;  /* … of the last */
 	__u32 order; /* place of the rule in the file: the lowest gets the credit */
 	__u32 rule;  /* counter id */
+	__u64 expires; /* ns of the boot clock, or GATE_NEVER */
 };
+
+#define GATE_NEVER (~0ull)
 
 /* A protocol without ports asks for port 0; a rule for it spans 0 … 65535. */
 #define GATE_PORT_KEY(protocol, port) ((__u32)(protocol) << 16 | (port))
@@ -183,6 +186,7 @@ enum flow_state {
 struct gate_flow {
 	__u64 stamp;	 /* GATE_STAMP */
 	__u64 last;	 /* ns, coarse monotonic clock: last packet of the original direction */
+	__u64 expires;	 /* ns of the boot clock, or GATE_NEVER: then it is judged again */
 	__u32 rule;	 /* counter id */
 	__u32 device[2]; /* counter id of each side */
 	__u8 opener;	 /* side that opened it */
@@ -221,12 +225,12 @@ struct gate_flow_counters {
 _Static_assert(sizeof(struct gate_identity) == 16, "gate_identity");
 _Static_assert(sizeof(struct gate_prefix4) == 8, "gate_prefix4");
 _Static_assert(sizeof(struct gate_prefix6) == 20, "gate_prefix6");
-_Static_assert(sizeof(struct gate_range) == 16, "gate_range");
+_Static_assert(sizeof(struct gate_range) == 24, "gate_range");
 _Static_assert(sizeof(struct gate_generation) == 48, "gate_generation");
 _Static_assert(sizeof(struct gate_interface) == 20, "gate_interface");
 _Static_assert(sizeof(struct gate_active) == 8, "gate_active");
 _Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");
 _Static_assert(sizeof(struct gate_flow6_key) == 40, "gate_flow6_key");
-_Static_assert(sizeof(struct gate_flow) == 32, "gate_flow");
+_Static_assert(sizeof(struct gate_flow) == 40, "gate_flow");
 
 #endif

@@ -105,7 +105,7 @@ static __always_inline void identity_of_side(const struct generation *generation
 }
 
 struct outcome {
-	__u32 rule;
+	struct credit credit;
 	__u32 device[2];
 };
 
@@ -122,7 +122,7 @@ static __noinline int rejudge(const struct generation *generation, const struct 
 	if (!source_may_open(&src))
 		return REASON_REVOKED;
 	if (policy_judge(generation, &src, &dst, GATE_PORT_KEY(protocol, bpf_ntohs(port)),
-			 &ret_outcome->rule))
+			 &ret_outcome->credit))
 		return REASON_REVOKED;
 	ret_outcome->device[0] = opener ? dst.device : src.device;
 	ret_outcome->device[1] = opener ? src.device : dst.device;
@@ -130,7 +130,7 @@ static __noinline int rejudge(const struct generation *generation, const struct 
 }
 
 /*
- * 8. A flow of an older generation is judged again. A newer one counts as current: this packet read
+ * 8. A flow of an older generation, or whose rule has expired, is judged again. A newer one counts as current: this packet read
  * the generation before a load and meets a flow that was stamped after it. Who speaks where may
  * have changed as well, so both sides are bound anew.
  */
@@ -140,7 +140,8 @@ static __always_inline int revalidate(struct judgement *judgement, struct gate_f
 	struct outcome outcome = {};
 	int reason;
 
-	if ((__s32)(GATE_STAMP_GENERATION(stamp) - judgement->generation.number) >= 0)
+	if ((__s32)(GATE_STAMP_GENERATION(stamp) - judgement->generation.number) >= 0 &&
+	    !has_passed(flow->expires))
 		return REASON_NONE;
 	reason = rejudge(&judgement->generation, &judgement->key, flow->opener & 1, &outcome);
 	if (reason) {
@@ -150,7 +151,8 @@ static __always_inline int revalidate(struct judgement *judgement, struct gate_f
 	if (stamp_replace(flow, stamp,
 			  GATE_STAMP(judgement->generation.number, stamp >> 16, GATE_FROM_UNKNOWN,
 				     GATE_FROM_UNKNOWN))) {
-		flow->rule = outcome.rule;
+		flow->rule = outcome.credit.rule;
+		flow->expires = outcome.credit.expires;
 		flow->device[0] = outcome.device[0];
 		flow->device[1] = outcome.device[1];
 	}
@@ -211,6 +213,7 @@ static __noinline int open_flow(struct judgement *judgement)
 	const struct flow_key *key = &judgement->key;
 	struct gate_identity dst;
 	struct gate_flow flow = {};
+	struct credit credit;
 	__be16 port = packet->kind == KIND_ECHO_REQUEST ? 0 : packet->dport;
 	__u8 side = key->side & 1;
 	int reason = bind_packet(judgement);
@@ -224,16 +227,18 @@ static __noinline int open_flow(struct judgement *judgement)
 		return REASON_NO_STATE;
 	identity_get(&judgement->generation, packet->version, &packet->dst, &dst);
 	reason = policy_judge(&judgement->generation, &judgement->src, &dst,
-			      GATE_PORT_KEY(packet->protocol, bpf_ntohs(port)), &judgement->rule);
+			      GATE_PORT_KEY(packet->protocol, bpf_ntohs(port)), &credit);
 	if (reason == REASON_ACL && packet->kind == KIND_TCP && !tcp_is_syn(packet))
 		return REASON_NO_STATE; /* it asks for no connection: it is a stray part of one */
 	if (reason)
 		return reason;
+	judgement->rule = credit.rule;
 	flow.stamp = GATE_STAMP(judgement->generation.number, bpf_get_prandom_u32(),
 				side ? GATE_FROM_UNKNOWN : judgement->from,
 				side ? judgement->from : GATE_FROM_UNKNOWN);
 	flow.last = judgement->now;
-	flow.rule = judgement->rule;
+	flow.rule = credit.rule;
+	flow.expires = credit.expires;
 	flow.device[0] = side ? dst.device : judgement->src.device;
 	flow.device[1] = side ? judgement->src.device : dst.device;
 	flow.opener = side;

@@ -5,7 +5,8 @@
  *   1. address → identity: exact hash for hosts, longest prefix only where prefixes are named
  *   2. (class, class) → a run of port ranges: at most four probes, because an address has a class
  *      over narrow selectors and one over wide ones; rules only allow, so their order is free
- *   3. binary search of the run; of several hits the first rule in the file gets the credit
+ *   3. binary search of the run; of several hits the one that lasts longest gets the credit, then
+ *      the first rule in the file
  *
  * The cost does not grow with devices or rules.
  */
@@ -121,10 +122,24 @@ static __always_inline struct gate_range *ports_search(void *table, const struct
 	return NULL;
 }
 
+/* The rule that allows a connection. */
 struct credit {
 	__u32 order;
 	__u32 rule;
+	__u64 expires; /* 0: no rule yet */
 };
+
+static __always_inline bool has_passed(__u64 expires)
+{
+	return expires != GATE_NEVER && bpf_ktime_get_boot_ns() >= expires;
+}
+
+static __always_inline bool is_better(const struct gate_range *range, const struct credit *credit)
+{
+	if (range->expires != credit->expires)
+		return range->expires > credit->expires;
+	return range->order < credit->order;
+}
 
 static __always_inline void probe(const struct generation *generation, const struct gate_pair *pair,
 				  __u32 key, struct credit *credit)
@@ -136,20 +151,21 @@ static __always_inline void probe(const struct generation *generation, const str
 
 	table = ports ? bpf_map_lookup_elem(&ranges, &slot) : NULL;
 	range = table ? ports_search(table, ports, key) : NULL;
-	if (range && range->order < credit->order) {
+	if (range && is_better(range, credit) && !has_passed(range->expires)) {
 		credit->order = range->order;
 		credit->rule = range->rule;
+		credit->expires = range->expires;
 	}
 }
 
-/* Returns REASON_NONE and the counter id of the rule, or REASON_ACL. */
+/* Returns REASON_NONE and who gets the credit, or REASON_ACL. */
 __noinline int policy_judge(const struct generation *generation, const struct gate_identity *src,
-			    const struct gate_identity *dst, __u32 key, __u32 *ret_rule)
+			    const struct gate_identity *dst, __u32 key, struct credit *ret_credit)
 {
-	struct credit credit = { .order = ~0u };
+	struct credit credit = {};
 	struct gate_pair pair;
 
-	if (!generation || !src || !dst || !ret_rule)
+	if (!generation || !src || !dst || !ret_credit)
 		return REASON_MAP_ERROR;
 	pair = (struct gate_pair){ src->fine, dst->fine };
 	if (generation->features & GATE_HAS_FINE_FINE)
@@ -163,9 +179,9 @@ __noinline int policy_judge(const struct generation *generation, const struct ga
 	pair.destination = dst->fine;
 	if (generation->features & GATE_HAS_COARSE_FINE)
 		probe(generation, &pair, key, &credit);
-	if (credit.order == ~0u)
+	if (!credit.expires)
 		return REASON_ACL;
-	*ret_rule = credit.rule;
+	*ret_credit = credit;
 	return REASON_NONE;
 }
 

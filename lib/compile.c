@@ -405,6 +405,7 @@ static void emit_identities(struct compiler *compiler)
 struct entry {
 	struct gate_pair classes;
 	struct key_range keys;
+	int64_t expires; /* of the rule */
 	uint32_t rule;
 };
 
@@ -421,6 +422,8 @@ static int by_entry(const void *one, const void *other)
 		return a->classes.source < b->classes.source ? -1 : 1;
 	if (a->classes.destination != b->classes.destination)
 		return a->classes.destination < b->classes.destination ? -1 : 1;
+	if (a->expires != b->expires)
+		return a->expires > b->expires ? -1 : 1;
 	if (a->rule != b->rule)
 		return a->rule < b->rule ? -1 : 1;
 	return a->keys.low < b->keys.low ? -1 : a->keys.low > b->keys.low;
@@ -442,7 +445,10 @@ static void expand_pair(struct compiler *compiler, const struct clause *clause,
 		entries->items = mem_grow(entries->items, entries->count, &entries->capacity,
 					  sizeof(*entries->items));
 		entries->items[entries->count++] = (struct entry){
-			classes, compiler->ruleset->keys[clause->keys + i], clause->rule
+			.classes = classes,
+			.keys = compiler->ruleset->keys[clause->keys + i],
+			.expires = compiler->ruleset->rules[clause->rule].expires,
+			.rule = clause->rule,
 		};
 	}
 }
@@ -496,7 +502,7 @@ static struct gate_range *append_range(struct table *table, uint32_t low, uint32
 {
 	table->ranges = mem_grow(table->ranges, table->ranges_count, &table->ranges_capacity,
 				 sizeof(*table->ranges));
-	table->ranges[table->ranges_count] = (struct gate_range){ low, high, rule, rule };
+	table->ranges[table->ranges_count] = (struct gate_range){ .low = low, .high = high, .order = rule };
 	return &table->ranges[table->ranges_count++];
 }
 
@@ -508,8 +514,8 @@ static int by_low(const void *one, const void *other)
 }
 
 /*
- * Adds what of @keys no earlier rule has: entries come in the order of rules, and the first rule
- * keeps the credit. The ranges of the pair, from @first on, stay sorted and disjoint.
+ * Adds what no entry before has: the rule that lasts longest comes first, then the first in the
+ * file, and keeps the credit. The ranges of the pair, from @first on, stay sorted and disjoint.
  */
 static void add_uncovered(struct table *table, size_t first, const struct entry *entry)
 {
@@ -542,7 +548,7 @@ static void join_neighbours(struct table *table, size_t first)
 	for (size_t i = first + 1; i < table->ranges_count; i++) {
 		struct gate_range *last = &table->ranges[kept], *next = &table->ranges[i];
 
-		if (last->rule == next->rule && last->high + 1 == next->low &&
+		if (last->order == next->order && last->high + 1 == next->low &&
 		    last->low >> 16 == next->low >> 16)
 			last->high = next->high;
 		else
@@ -609,6 +615,7 @@ static void name_rules(struct compiler *compiler, const struct sources *sources)
 			.label = mem_strdup(ruleset->rules[i].label),
 			.file = position.source ? position.source->name : "",
 			.line = position.line,
+			.expires = ruleset->rules[i].expires,
 		};
 	}
 }

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <sys/statfs.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "box.h"
@@ -244,6 +245,24 @@ static struct rows pair_rows(const struct table *table)
 	return rows;
 }
 
+/* A deadline in seconds since the epoch, on the clock that the programs have. */
+static uint64_t to_boot_clock(int64_t expires)
+{
+	struct timespec wall, boot;
+	int64_t left;
+
+	if (expires == EXPIRES_NEVER)
+		return GATE_NEVER;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	left = expires - wall.tv_sec;
+	if (left <= 0)
+		return 1; /* long ago */
+	if (left > INT64_MAX / 1000000000 - boot.tv_sec)
+		return INT64_MAX; /* nobody of us will be there */
+	return (uint64_t)(boot.tv_sec + left) * 1000000000u;
+}
+
 static struct rows range_rows(const struct gate_policy *policy)
 {
 	const struct table *table = policy->table;
@@ -253,6 +272,7 @@ static struct rows range_rows(const struct gate_policy *policy)
 	for (uint32_t i = 0; i < table->ranges_count; i++) {
 		struct gate_range range = table->ranges[i];
 
+		range.expires = to_boot_clock(table->rules[range.order].expires);
 		range.rule = ids_get(policy->ids, IDS_RULE, table->rules[range.order].label);
 		rows_add(&rows, &i, &range);
 	}

@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 static const struct gate_identity unnamed = { .coarse = GATE_COARSE,
 					      .speaks = GATE_SPEAKS_OUTSIDE };
@@ -51,6 +52,16 @@ static const struct table_pair *find_pair(const struct table *table, uint32_t sr
 	return &table->pairs[low];
 }
 
+/* The better of two rules: the one that lasts longer, then the first in the file. */
+static bool is_better(const struct table *table, uint32_t rule, uint32_t than)
+{
+	if (than == UINT32_MAX)
+		return true;
+	if (table->rules[rule].expires != table->rules[than].expires)
+		return table->rules[rule].expires > table->rules[than].expires;
+	return rule < than;
+}
+
 static void probe(const struct table *table, uint32_t src, uint32_t dst, uint32_t key,
 		  uint32_t *best)
 {
@@ -59,7 +70,8 @@ static void probe(const struct table *table, uint32_t src, uint32_t dst, uint32_
 	for (uint32_t i = 0; pair && i < pair->ports.count; i++) {
 		const struct gate_range *range = &table->ranges[pair->ports.first + i];
 
-		if (key >= range->low && key <= range->high && range->order < *best)
+		if (key >= range->low && key <= range->high &&
+		    is_better(table, range->order, *best))
 			*best = range->order;
 	}
 }
@@ -122,6 +134,18 @@ static void print_addresses(const struct table *table, const struct table_addres
 	}
 }
 
+static void print_expiry(int64_t expires, FILE *out)
+{
+	time_t seconds = (time_t)expires;
+	struct tm tm;
+	char text[32];
+
+	if (expires == EXPIRES_NEVER || !gmtime_r(&seconds, &tm))
+		return;
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	fprintf(out, " until %s", text);
+}
+
 static void print_range(const struct table *table, const struct gate_range *range, FILE *out)
 {
 	uint8_t protocol = (uint8_t)(range->low >> 16);
@@ -135,7 +159,9 @@ static void print_range(const struct table *table, const struct gate_range *rang
 		fprintf(out, " %u", low);
 	else if (protocol_has_ports(protocol))
 		fprintf(out, " %u-%u", low, high);
-	fprintf(out, " %s\n", table->rules[range->order].label);
+	fprintf(out, " %s", table->rules[range->order].label);
+	print_expiry(table->rules[range->order].expires, out);
+	fprintf(out, "\n");
 }
 
 void table_print(const struct table *table, FILE *out)

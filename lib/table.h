@@ -26,6 +26,7 @@ struct table_rule {
 	char *label; /* acls[0] */
 	const char *file;
 	unsigned int line;
+	int64_t expires; /* seconds since the epoch, or EXPIRES_NEVER */
 };
 
 struct table {
@@ -35,7 +36,7 @@ struct table {
 	size_t prefixes_count, prefixes_capacity;
 	struct table_pair *pairs; /* sorted */
 	size_t pairs_count, pairs_capacity;
-	struct gate_range *ranges; /* `rule` is the same as `order` */
+	struct gate_range *ranges; /* `rule` and `expires` are filled in by who loads them */
 	size_t ranges_count, ranges_capacity;
 	struct table_rule *rules;
 	size_t rules_count;
