@@ -401,12 +401,10 @@ static void emit_identities(struct compiler *compiler)
 	emit_run(table, &run);
 }
 
-/* A clause for one pair of classes and one range of ports. */
+/* A clause for one pair of classes. */
 struct entry {
 	struct gate_pair classes;
-	struct key_range keys;
-	int64_t expires; /* of the rule */
-	uint32_t rule;
+	uint32_t clause;
 };
 
 struct entries {
@@ -414,19 +412,22 @@ struct entries {
 	size_t count, capacity;
 };
 
-static int by_entry(const void *one, const void *other)
+/* Of one pair, the rule that lasts longest comes first, then the first in the file. */
+static int by_entry(const void *one, const void *other, void *context)
 {
 	const struct entry *a = one, *b = other;
+	const struct ruleset *ruleset = context;
+	const struct rule *rule_a, *rule_b;
 
 	if (a->classes.source != b->classes.source)
 		return a->classes.source < b->classes.source ? -1 : 1;
 	if (a->classes.destination != b->classes.destination)
 		return a->classes.destination < b->classes.destination ? -1 : 1;
-	if (a->expires != b->expires)
-		return a->expires > b->expires ? -1 : 1;
-	if (a->rule != b->rule)
-		return a->rule < b->rule ? -1 : 1;
-	return a->keys.low < b->keys.low ? -1 : a->keys.low > b->keys.low;
+	rule_a = &ruleset->rules[ruleset->clauses[a->clause].rule];
+	rule_b = &ruleset->rules[ruleset->clauses[b->clause].rule];
+	if (rule_a->expires != rule_b->expires)
+		return rule_a->expires > rule_b->expires ? -1 : 1;
+	return a->clause < b->clause ? -1 : a->clause > b->clause;
 }
 
 static uint32_t level_of(const struct gate_pair *classes)
@@ -437,37 +438,31 @@ static uint32_t level_of(const struct gate_pair *classes)
 	return classes->destination & GATE_COARSE ? GATE_HAS_FINE_COARSE : GATE_HAS_FINE_FINE;
 }
 
-static void expand_pair(struct compiler *compiler, const struct clause *clause,
-			struct gate_pair classes, struct entries *entries)
+static void expand_clause(struct compiler *compiler, uint32_t number, struct entries *entries)
 {
-	compiler->table->features |= level_of(&classes);
-	for (uint32_t i = 0; i < clause->keys_count; i++) {
-		entries->items = mem_grow(entries->items, entries->count, &entries->capacity,
-					  sizeof(*entries->items));
-		entries->items[entries->count++] = (struct entry){
-			.classes = classes,
-			.keys = compiler->ruleset->keys[clause->keys + i],
-			.expires = compiler->ruleset->rules[clause->rule].expires,
-			.rule = clause->rule,
-		};
+	const struct clause *clause = &compiler->ruleset->clauses[number];
+	const struct numbers *src = &compiler->classes[clause->src];
+	const struct numbers *dst = &compiler->classes[clause->dst];
+
+	for (size_t s = 0; s < src->count; s++) {
+		for (size_t d = 0; d < dst->count; d++) {
+			struct gate_pair classes = { src->items[s], dst->items[d] };
+
+			compiler->table->features |= level_of(&classes);
+			entries->items = mem_grow(entries->items, entries->count,
+						  &entries->capacity, sizeof(*entries->items));
+			entries->items[entries->count++] = (struct entry){ classes, number };
+		}
 	}
 }
 
 static void expand(struct compiler *compiler, struct entries *entries)
 {
-	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++) {
-		const struct clause *clause = &compiler->ruleset->clauses[i];
-		const struct numbers *src = &compiler->classes[clause->src];
-		const struct numbers *dst = &compiler->classes[clause->dst];
-
-		for (size_t s = 0; s < src->count; s++)
-			for (size_t d = 0; d < dst->count; d++)
-				expand_pair(compiler, clause,
-					    (struct gate_pair){ src->items[s], dst->items[d] },
-					    entries);
-	}
+	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++)
+		expand_clause(compiler, (uint32_t)i, entries);
 	if (entries->count)
-		qsort(entries->items, entries->count, sizeof(*entries->items), by_entry);
+		qsort_r(entries->items, entries->count, sizeof(*entries->items), by_entry,
+			(void *)compiler->ruleset);
 }
 
 /* Told before anything is multiplied out. */
@@ -514,12 +509,13 @@ static int by_low(const void *one, const void *other)
 }
 
 /*
- * Adds what no entry before has: the rule that lasts longest comes first, then the first in the
- * file, and keeps the credit. The ranges of the pair, from @first on, stay sorted and disjoint.
+ * Adds what no clause before has, so that the first one keeps the credit. The ranges of the pair,
+ * from @first on, stay sorted and disjoint.
  */
-static void add_uncovered(struct table *table, size_t first, const struct entry *entry)
+static void add_uncovered(struct table *table, size_t first, const struct key_range *keys,
+			  uint32_t rule)
 {
-	uint64_t low = entry->keys.low, high = entry->keys.high;
+	uint64_t low = keys->low, high = keys->high;
 	size_t old = table->ranges_count;
 
 	for (size_t i = first; i < old && low <= high; i++) {
@@ -530,11 +526,11 @@ static void add_uncovered(struct table *table, size_t first, const struct entry 
 		if (range.low > high)
 			break;
 		if (range.low > low)
-			append_range(table, (uint32_t)low, range.low - 1, entry->rule);
+			append_range(table, (uint32_t)low, range.low - 1, rule);
 		low = (uint64_t)range.high + 1;
 	}
 	if (low <= high)
-		append_range(table, (uint32_t)low, (uint32_t)high, entry->rule);
+		append_range(table, (uint32_t)low, (uint32_t)high, rule);
 	if (table->ranges_count > old)
 		qsort(&table->ranges[first], table->ranges_count - first, sizeof(*table->ranges),
 		      by_low);
@@ -557,26 +553,39 @@ static void join_neighbours(struct table *table, size_t first)
 	table->ranges_count = kept + 1;
 }
 
+static int add_clause(struct compiler *compiler, size_t first, const struct clause *clause)
+{
+	struct table *table = compiler->table;
+
+	for (uint32_t i = 0; i < clause->keys_count; i++)
+		add_uncovered(table, first, &compiler->ruleset->keys[clause->keys + i],
+			      clause->rule);
+	if (table->ranges_count - first <= GATE_RANGES_PER_PAIR)
+		return 0;
+	diag_error(compiler->diag, compiler->ruleset->rules[clause->rule].place,
+		   "more than %d separate port ranges between two classes of devices; this rule "
+		   "adds the last one", GATE_RANGES_PER_PAIR);
+	return -E2BIG;
+}
+
 static int build_pair(struct compiler *compiler, const struct entry *entries, size_t count)
 {
 	struct table *table = compiler->table;
 	size_t first = table->ranges_count;
 
 	for (size_t i = 0; i < count; i++) {
-		add_uncovered(table, first, &entries[i]);
-		if (table->ranges_count - first > GATE_RANGES_PER_PAIR) {
-			diag_error(compiler->diag, compiler->ruleset->rules[entries[i].rule].place,
-				   "more than %d separate port ranges between two classes of "
-				   "devices; this rule adds the last one",
-				   GATE_RANGES_PER_PAIR);
-			return -E2BIG;
-		}
+		int error = add_clause(compiler, first,
+				       &compiler->ruleset->clauses[entries[i].clause]);
+
+		if (error)
+			return error;
 	}
 	join_neighbours(table, first);
 	table->pairs = mem_grow(table->pairs, table->pairs_count, &table->pairs_capacity,
 				sizeof(*table->pairs));
 	table->pairs[table->pairs_count++] = (struct table_pair){
-		entries[0].classes, { (uint32_t)first, (uint32_t)(table->ranges_count - first) }
+		entries[0].classes,
+		{ (uint32_t)first, (uint32_t)(table->ranges_count - first) }
 	};
 	return 0;
 }

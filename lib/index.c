@@ -17,32 +17,44 @@ static int by_text(const void *one, const void *other)
 	return a->place < b->place ? -1 : a->place > b->place;
 }
 
-struct index index_build(const void *items, size_t count, size_t size)
+struct index index_build(const void *items, size_t count, size_t size, size_t offset)
 {
-	struct index index = { .items = mem_alloc(count * sizeof(*index.items)), .count = count };
+	struct index index = { .items = mem_alloc(count * sizeof(*index.items)) };
 
-	for (size_t i = 0; i < count; i++)
-		index.items[i] = (const struct word *)((const char *)items + i * size);
-	if (count)
-		qsort(index.items, count, sizeof(*index.items), by_text);
+	for (size_t i = 0; i < count; i++) {
+		const struct word *item =
+			(const struct word *)((const char *)items + i * size + offset);
+
+		if (item->text)
+			index.items[index.count++] = item;
+	}
+	if (index.count)
+		qsort(index.items, index.count, sizeof(*index.items), by_text);
 	return index;
 }
 
-const void *index_find(const struct index *index, const char *name)
+size_t index_lower(const struct index *index, const char *text)
 {
 	size_t low = 0, high = index->count;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (strcmp(index->items[middle]->text, name) < 0)
+		if (strcmp(index->items[middle]->text, text) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == index->count || strcmp(index->items[low]->text, name))
+	return low;
+}
+
+const void *index_find(const struct index *index, const char *name)
+{
+	size_t at = index_lower(index, name);
+
+	if (at == index->count || strcmp(index->items[at]->text, name))
 		return NULL;
-	return index->items[low];
+	return index->items[at];
 }
 
 void index_suggest(const struct index *index, struct suggestion *suggestion)

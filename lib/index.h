@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finds things by name: anything whose first member is its `struct word name`. */
+/* Finds things by a word of theirs, mostly their name: the first member of what is named. */
 #ifndef ACLGATE_INDEX_H
 #define ACLGATE_INDEX_H
 
@@ -13,11 +13,17 @@ struct index {
 	size_t count;
 };
 
-/* @items: @count structs of @size bytes each, which must outlive the index. */
-struct index index_build(const void *items, size_t count, size_t size);
+/*
+ * @items: @count structs of @size bytes each, which must outlive the index, with a struct word at
+ * @offset. Structs without that word are left out.
+ */
+struct index index_build(const void *items, size_t count, size_t size, size_t offset);
 
-/* The struct of that name, or NULL; of several the first in the file. */
+/* The struct that begins with that name, or NULL; of several the first in the file. */
 const void *index_find(const struct index *index, const char *name);
+
+/* Where those with that text begin in index->items, or would. */
+size_t index_lower(const struct index *index, const char *text);
 
 void index_suggest(const struct index *index, struct suggestion *suggestion);
 

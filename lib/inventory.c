@@ -227,20 +227,21 @@ static void check_tags(const struct inventory *inventory, struct diag *diag)
 	}
 }
 
+#define INDEX(items, count, word) \
+	index_build(items, count, sizeof(*(items)), offsetof(__typeof__(*(items)), word))
+
 void inventory_build(const struct policy *policy, const struct box *box, struct diag *diag,
 		     struct inventory *ret_inventory)
 {
 	struct inventory inventory = {
 		.policy = policy,
 		.box = box,
-		.devices = index_build(policy->devices, policy->devices_count,
-				       sizeof(*policy->devices)),
-		.hosts = index_build(policy->hosts, policy->hosts_count, sizeof(*policy->hosts)),
-		.groups = index_build(policy->groups, policy->groups_count,
-				      sizeof(*policy->groups)),
-		.tags = index_build(policy->tag_owners, policy->tag_owners_count,
-				    sizeof(*policy->tag_owners)),
-		.ipsets = index_build(policy->ipsets, policy->ipsets_count, sizeof(*policy->ipsets)),
+		.devices = INDEX(policy->devices, policy->devices_count, name),
+		.users = INDEX(policy->devices, policy->devices_count, user),
+		.hosts = INDEX(policy->hosts, policy->hosts_count, name),
+		.groups = INDEX(policy->groups, policy->groups_count, name),
+		.tags = INDEX(policy->tag_owners, policy->tag_owners_count, name),
+		.ipsets = INDEX(policy->ipsets, policy->ipsets_count, name),
 	};
 
 	check_names(&inventory, diag);
@@ -261,6 +262,7 @@ void inventory_build(const struct policy *policy, const struct box *box, struct 
 void inventory_free(struct inventory *inventory)
 {
 	index_free(&inventory->devices);
+	index_free(&inventory->users);
 	index_free(&inventory->hosts);
 	index_free(&inventory->groups);
 	index_free(&inventory->tags);

@@ -147,6 +147,11 @@ const struct json *json_next(const struct json *member)
 	return wrap(node(member)->next);
 }
 
+size_t json_count(const struct json *container)
+{
+	return (size_t)cJSON_GetArraySize(node(container));
+}
+
 const char *json_key(const struct json *member)
 {
 	return node(member)->string;

@@ -7,6 +7,7 @@
 #define ACLGATE_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "diag.h"
 #include "source.h"
@@ -39,6 +40,8 @@ const char *json_type_name(enum json_type type);
 /* Members of an object or array, in the order of the file; NULL at the end. */
 const struct json *json_first(const struct json *container);
 const struct json *json_next(const struct json *member);
+
+size_t json_count(const struct json *container);
 
 const char *json_key(const struct json *member);  /* NULL in an array */
 const char *json_string(const struct json *json); /* NULL unless JSON_STRING */

@@ -54,13 +54,10 @@ static void read_words(struct parser *parser, const struct json *value, void *ta
 	words->place = place_of(parser, value);
 	if (!expect(parser, value, JSON_ARRAY))
 		return;
-	for (const struct json *item = json_first(value); item; item = json_next(item)) {
-		if (!expect(parser, item, JSON_STRING))
-			continue;
-		words->items = mem_grow(words->items, words->count, &words->capacity,
-					sizeof(*words->items));
-		read_word(parser, item, &words->items[words->count++]);
-	}
+	words->items = mem_alloc(json_count(value) * sizeof(*words->items));
+	for (const struct json *item = json_first(value); item; item = json_next(item))
+		if (expect(parser, item, JSON_STRING))
+			read_word(parser, item, &words->items[words->count++]);
 }
 
 static void read_bool(struct parser *parser, const struct json *value, void *target)

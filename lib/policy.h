@@ -22,7 +22,6 @@ struct word {
 struct words {
 	struct word *items;
 	size_t count;
-	size_t capacity;
 	place_t place; /* of the list; PLACE_NONE: not there */
 };
 

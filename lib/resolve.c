@@ -18,6 +18,9 @@ struct resolver {
 	struct diag *diag;
 	struct ruleset *ruleset;
 	int64_t now;
+	struct intern words; /* selectors that were looked up without a word about them, by side */
+	uint32_t *word_sets; /* and what each of them is */
+	size_t word_sets_capacity;
 	struct intern sets; /* by their ranges, for equal sets to be one */
 	const char **users; /* who has an untagged device, sorted */
 	size_t users_count;
@@ -39,11 +42,50 @@ static uint32_t keep_set(struct resolver *resolver, struct set *set)
 	return intern_add(&resolver->sets, set->ranges, set->count * sizeof(*set->ranges));
 }
 
+/*
+ * The set of one selector. Thousands of rules use the same ones; what there is something to tell
+ * about is looked up again, to be told at every place.
+ */
+static int select_word(struct resolver *resolver, const struct word *word, enum side side,
+		       uint32_t *ret_set)
+{
+	_free_ char *key = mem_printf("%d%s", side, word->text);
+	size_t known = resolver->words.count, findings = resolver->diag->count;
+	uint32_t number = intern_add(&resolver->words, key, strlen(key));
+	_set_ struct set set = {};
+	int error;
+
+	if (number < known && resolver->word_sets[number] != UINT32_MAX) {
+		*ret_set = resolver->word_sets[number];
+		return 0;
+	}
+	error = select_set(resolver->inventory, word, side, resolver->diag, &set);
+	*ret_set = keep_set(resolver, &set);
+	resolver->word_sets = mem_grow(resolver->word_sets, number, &resolver->word_sets_capacity,
+				       sizeof(*resolver->word_sets));
+	resolver->word_sets[number] =
+		resolver->diag->count == findings && !error ? *ret_set : UINT32_MAX;
+	return error;
+}
+
+static struct set kept_set(const struct resolver *resolver, uint32_t number)
+{
+	const struct interned *item = &resolver->sets.items[number];
+
+	return (struct set){ .ranges = item->bytes, .count = item->size / sizeof(struct range) };
+}
+
 static void select_words(struct resolver *resolver, const struct words *words, struct set *set)
 {
-	for (size_t i = 0; i < words->count; i++)
-		select_set(resolver->inventory, &words->items[i], SIDE_SOURCE, resolver->diag,
-				 set);
+	for (size_t i = 0; i < words->count; i++) {
+		struct set one;
+		uint32_t number;
+
+		if (select_word(resolver, &words->items[i], SIDE_SOURCE, &number))
+			continue;
+		one = kept_set(resolver, number);
+		set_append_set(set, &one);
+	}
 	set_normalise(set);
 }
 
@@ -186,8 +228,7 @@ static int parse_ports(struct resolver *resolver, const struct word *word, const
 static void add_self_clauses(struct resolver *resolver, uint32_t rule, uint32_t src,
 			     const struct span *span)
 {
-	const struct interned *item = &resolver->sets.items[src];
-	struct set from = { .ranges = item->bytes, .count = item->size / sizeof(struct range) };
+	struct set from = kept_set(resolver, src);
 
 	for (size_t i = 0; i < resolver->users_count; i++) {
 		_set_ struct set devices = {}, both = {};
@@ -195,7 +236,6 @@ static void add_self_clauses(struct resolver *resolver, uint32_t rule, uint32_t 
 
 		select_user_devices(resolver->inventory, resolver->users[i], &devices);
 		dst = keep_set(resolver, &devices);
-		/* keep_set() may have moved the items, not what they point at */
 		both = set_intersect(&from, &devices);
 		if (both.count)
 			add_clause(resolver, rule, keep_set(resolver, &both), dst, span);
@@ -221,14 +261,12 @@ static void resolve_self(struct resolver *resolver, uint32_t number, uint32_t sr
 static void resolve_dst(struct resolver *resolver, uint32_t rule, uint32_t src,
 			const struct word *name, const struct span *span)
 {
-	_set_ struct set set = {};
+	uint32_t dst;
 
-	if (!strcmp(name->text, "autogroup:self")) {
+	if (!strcmp(name->text, "autogroup:self"))
 		resolve_self(resolver, rule, src, name, span);
-		return;
-	}
-	if (!select_set(resolver->inventory, name, SIDE_DESTINATION, resolver->diag, &set))
-		add_clause(resolver, rule, src, keep_set(resolver, &set), span);
+	else if (!select_word(resolver, name, SIDE_DESTINATION, &dst))
+		add_clause(resolver, rule, src, dst, span);
 }
 
 /* "host:ports" of an acl. */
@@ -484,6 +522,8 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 	for (size_t i = 0; i < policy->tests_count; i++)
 		resolve_test(&resolver, &policy->tests[i]);
 	take_sets(&resolver);
+	intern_free(&resolver.words);
+	free(resolver.word_sets);
 	free(resolver.users);
 	*ret_ruleset = ruleset;
 }

@@ -9,6 +9,10 @@
 
 #define IPSET_DEPTH_MAX 16
 
+#define DEVICE_OF_USER(word)               \
+	((const struct policy_device *)((const char *)(word) - \
+					offsetof(struct policy_device, user)))
+
 /* One selector being looked up. */
 struct selection {
 	const struct inventory *inventory;
@@ -61,12 +65,6 @@ static bool add_matching(const struct inventory *inventory,
 	return found;
 }
 
-/* A tagged device has no user. */
-static bool has_user(const struct policy_device *device, const char *user)
-{
-	return device->user.text && !device->tags.count && !strcmp(device->user.text, user);
-}
-
 static bool has_domain(const struct policy_device *device, const char *domain)
 {
 	const char *at = device->user.text ? strrchr(device->user.text, '@') : NULL;
@@ -94,9 +92,33 @@ static bool is_member(const struct policy_device *device, const char *text)
 	return device->user.text && !device->tags.count;
 }
 
+/* A tagged device has no user. */
 bool select_user_devices(const struct inventory *inventory, const char *user, struct set *set)
 {
-	return add_matching(inventory, has_user, user, set);
+	const struct index *users = &inventory->users;
+	bool found = false;
+
+	for (size_t i = index_lower(users, user); i < users->count; i++) {
+		const struct policy_device *device = DEVICE_OF_USER(users->items[i]);
+
+		if (strcmp(device->user.text, user))
+			break;
+		if (device->tags.count)
+			continue;
+		add_device(inventory, device, set);
+		found = true;
+	}
+	return found;
+}
+
+/* One user, or "user:*@domain". */
+static bool add_user(const struct inventory *inventory, const char *user, struct set *set)
+{
+	static const char all[] = "user:*";
+
+	if (starts_with(user, "user:*@"))
+		return add_matching(inventory, has_domain, user + strlen(all), set);
+	return select_user_devices(inventory, user, set);
 }
 
 static int select_all(const struct selection *selection)
@@ -114,18 +136,9 @@ static void warn_empty(const struct selection *selection, const char *why)
 		 quoted_length(selection->word), "\"%s\": %s", selection->word->text, why);
 }
 
-/* "@example.com" of "user:*@example.com" */
-static const char *domain_of(const char *text)
-{
-	return starts_with(text, "user:*@") ? text + strlen("user:*") : NULL;
-}
-
 static int select_user(const struct selection *selection)
 {
-	const char *user = selection->word->text, *domain = domain_of(user);
-
-	if (!add_matching(selection->inventory, domain ? has_domain : has_user,
-			  domain ? domain : user, selection->set))
+	if (!add_user(selection->inventory, selection->word->text, selection->set))
 		warn_empty(selection, "this user has no device");
 	return 0;
 }
@@ -151,12 +164,8 @@ static int select_group(const struct selection *selection)
 
 	if (!group)
 		return not_found(selection, "group", &inventory->groups);
-	for (size_t i = 0; i < group->members.count; i++) {
-		const char *user = group->members.items[i].text, *domain = domain_of(user);
-
-		found |= add_matching(inventory, domain ? has_domain : has_user,
-				      domain ? domain : user, selection->set);
-	}
+	for (size_t i = 0; i < group->members.count; i++)
+		found |= add_user(inventory, group->members.items[i].text, selection->set);
 	if (!found)
 		warn_empty(selection, "nobody in this group has a device");
 	return 0;

@@ -9,6 +9,19 @@
 
 #include "mem.h"
 
+static void find_lines(struct source *source)
+{
+	const char *end = source->text + source->size;
+
+	for (const char *line = source->text; line; line = memchr(line, '\n', (size_t)(end - line))) {
+		if (source->lines_count)
+			line++;
+		source->lines = mem_grow(source->lines, source->lines_count,
+					 &source->lines_capacity, sizeof(*source->lines));
+		source->lines[source->lines_count++] = (uint32_t)(line - source->text);
+	}
+}
+
 int sources_add(struct sources *sources, const char *name, char *text, size_t size)
 {
 	const struct source *last;
@@ -18,9 +31,8 @@ int sources_add(struct sources *sources, const char *name, char *text, size_t si
 				  sizeof(*sources->items));
 	last = sources->count ? &sources->items[sources->count - 1] : NULL;
 	source = &sources->items[sources->count];
-	source->name = mem_strdup(name);
-	source->text = text;
-	source->size = size;
+	*source = (struct source){ .name = mem_strdup(name), .text = text, .size = size };
+	find_lines(source);
 	/* one place behind the end, for what is missing there */
 	source->base = last ? last->base + (place_t)last->size + 1 : 0;
 	return (int)sources->count++;
@@ -83,27 +95,38 @@ static const struct source *source_of(const struct sources *sources, place_t pla
 	return NULL;
 }
 
+/* The last line that begins at or before @offset. */
+static size_t line_of(const struct source *source, uint32_t offset)
+{
+	size_t low = 0, high = source->lines_count;
+
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (source->lines[middle] <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 int sources_find(const struct sources *sources, place_t place, struct position *ret_position)
 {
 	const struct source *source = place == PLACE_NONE ? NULL : source_of(sources, place);
-	const char *at, *start, *end;
-	unsigned int line = 1;
+	size_t line, start, end;
 
 	if (!source)
 		return 0;
-	at = source->text + (place - source->base);
-	start = source->text;
-	for (const char *p = start; (p = memchr(p, '\n', (size_t)(at - p))); p++, line++)
-		start = p + 1;
-	end = memchr(start, '\n', (size_t)(source->text + source->size - start));
-	if (!end)
-		end = source->text + source->size;
+	line = line_of(source, place - source->base);
+	start = source->lines[line];
+	end = line + 1 < source->lines_count ? source->lines[line + 1] - 1 : source->size;
 	*ret_position = (struct position){
 		.source = source,
-		.line = line,
-		.column = (unsigned int)(at - start) + 1,
-		.start = start,
-		.length = (size_t)(end - start),
+		.line = (unsigned int)line + 1,
+		.column = (unsigned int)(place - source->base - start) + 1,
+		.start = source->text + start,
+		.length = end - start,
 	};
 	return 1;
 }
@@ -113,6 +136,7 @@ void sources_free(struct sources *sources)
 	for (size_t i = 0; i < sources->count; i++) {
 		free(sources->items[i].name);
 		free(sources->items[i].text);
+		free(sources->items[i].lines);
 	}
 	free(sources->items);
 	*sources = (struct sources){};
