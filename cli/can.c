@@ -11,6 +11,7 @@
 #include "json_out.h"
 #include "load.h"
 #include "mem.h"
+#include "nearest.h"
 #include "reason.h"
 
 /* A question in words, and what they mean. */
@@ -99,6 +100,11 @@ static bool judge(const struct checked *checked, const struct asked *asked,
 	return check_reach(&question, ret_answer);
 }
 
+static const char *denial(const struct answer *answer)
+{
+	return answer->asked ? reason_name(answer->reason) : "no_common_ip_version";
+}
+
 static void print_answer(const struct table *table, bool allowed, const struct answer *answer)
 {
 	const struct table_rule *rule = allowed ? &table->rules[answer->rule] : NULL;
@@ -106,24 +112,57 @@ static void print_answer(const struct table *table, bool allowed, const struct a
 	if (rule)
 		printf("allow\t%s\t%s:%u\n", rule->label, rule->file, rule->line);
 	else
-		printf("deny\t%s\t-\n",
-		       answer->asked ? reason_name(answer->reason) : "no_common_ip_version");
+		printf("deny\t%s\t-\n", denial(answer));
 }
 
-static void print_json(const struct table *table, bool allowed, const struct answer *answer)
+static bool find_nearest(const struct checked *checked, const struct asked *asked,
+			 const struct answer *answer, struct nearest *ret_nearest)
 {
-	const struct table_rule *rule = allowed ? &table->rules[answer->rule] : NULL;
+	return answer->asked && answer->reason == REASON_ACL &&
+	       nearest_find(&checked->ruleset, answer->src, answer->dst,
+			    GATE_PORT_KEY(asked->protocol, asked->port), ret_nearest);
+}
+
+static void print_text(const struct checked *checked, const struct asked *asked, bool allowed,
+		       const struct answer *answer)
+{
+	const struct table_rule *rule;
+	struct nearest nearest;
+
+	print_answer(&checked->table, allowed, answer);
+	if (allowed || !find_nearest(checked, asked, answer, &nearest))
+		return;
+	rule = &checked->table.rules[nearest.rule];
+	printf("nearest\t%s\t%s:%u\t%s\n", rule->label, rule->file, rule->line,
+	       lack_text(nearest.lack));
+}
+
+static void print_json_rule(const char *key, const struct table_rule *rule)
+{
+	printf(",\"%s\":{\"rule\":", key);
+	json_out_string(rule->label, stdout);
+	printf(",\"file\":");
+	json_out_string(rule->file, stdout);
+	printf(",\"line\":%u}", rule->line);
+}
+
+static void print_json(const struct checked *checked, const struct asked *asked, bool allowed,
+		       const struct answer *answer)
+{
+	const struct table *table = &checked->table;
+	struct nearest nearest;
 
 	printf("{\"schema_version\":%d,\"allowed\":%s", JSON_SCHEMA_VERSION,
 	       allowed ? "true" : "false");
-	if (rule) {
-		printf(",\"rule\":\"%s\",\"file\":", rule->label);
-		json_out_string(rule->file, stdout);
-		printf(",\"line\":%u}\n", rule->line);
-	} else {
-		printf(",\"reason\":\"%s\"}\n",
-		       answer->asked ? reason_name(answer->reason) : "no_common_ip_version");
+	if (allowed)
+		print_json_rule("by", &table->rules[answer->rule]);
+	else
+		printf(",\"reason\":\"%s\"", denial(answer));
+	if (!allowed && find_nearest(checked, asked, answer, &nearest)) {
+		print_json_rule("nearest", &table->rules[nearest.rule]);
+		printf(",\"lack\":\"%s\"", lack_text(nearest.lack));
 	}
+	printf("}\n");
 }
 
 /* "DST:PORT/PROTO", "DST:PORT" for TCP, "DST/PROTO" where the protocol has no ports. */
@@ -163,9 +202,9 @@ static int can_one(const struct checked *checked, const struct options *options,
 	if (!error) {
 		allowed = judge(checked, &asked, &answer);
 		if (options->json)
-			print_json(&checked->table, allowed, &answer);
+			print_json(checked, &asked, allowed, &answer);
 		else
-			print_answer(&checked->table, allowed, &answer);
+			print_text(checked, &asked, allowed, &answer);
 	}
 	asked_free(&asked);
 	return error ? EXIT_USAGE : allowed ? EXIT_DONE : EXIT_REJECTED;

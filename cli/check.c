@@ -17,14 +17,13 @@ static void print_json(struct checked *checked, const char *file)
 	printf("}\n");
 }
 
-static int report(struct checked *checked, const struct options *options, const char *file,
-		  int error)
+static int report(struct checked *checked, const struct options *options, const char *file)
 {
 	if (options->json)
 		print_json(checked, file);
 	else
 		print_diag(&checked->diag, &checked->sources);
-	if (error)
+	if (checked->diag.errors)
 		return EXIT_REJECTED;
 	if (options->print)
 		table_print(&checked->table, stdout);
@@ -47,11 +46,13 @@ int command_check(const struct options *options, char **arguments)
 	}
 	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), NULL,
 			    &unreadable);
+	if (!error)
+		check_tests(&checked);
 	if (error && !checked.diag.errors) {
 		print_error("%s: %s", unreadable, strerror(-error));
 		code = exit_code_of(error);
 	} else {
-		code = report(&checked, options, arguments[0], error);
+		code = report(&checked, options, arguments[0]);
 	}
 	checked_free(&checked);
 	return code;

@@ -64,10 +64,12 @@ int command_load(const struct options *options, char **arguments)
 	}
 	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), &box,
 			    &unreadable);
+	if (!error)
+		check_tests(&checked);
 	if (error && !checked.diag.errors) {
 		print_error("%s: %s", unreadable, strerror(-error));
 		code = exit_code_of(error);
-	} else if (error) {
+	} else if (checked.diag.errors) {
 		print_diag(&checked.diag, &checked.sources);
 		print_error("%s is rejected; what is loaded stays as it is", arguments[0]);
 		code = EXIT_REJECTED;

@@ -11,6 +11,7 @@ static const struct command commands[] = {
 	  command_load },
 	{ "check", "FILE", "parse, resolve and compile FILE and run its tests", "ipj", 1, 1,
 	  command_check },
+	{ "test", "FILE", "run the tests of FILE and show each", "ij", 1, 1, command_test },
 	{ "can", "SRC DST:PORT[/PROTO]", "may SRC open a connection to DST?", "Pibj", 0, 2,
 	  command_can },
 	{ "status", "", "what is enforced, by which policy, and what was dropped", "j", 0, 0,

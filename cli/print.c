@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What people see when something is wrong. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -43,15 +45,34 @@ static void print_severity(enum severity severity)
 		colour ? "\033[0m" : "");
 }
 
-/* Tabs are kept in front of the caret, so that it stands where the finding is. */
-static void print_line(const struct position *position, unsigned int length)
+/* What stands at a place: a string with its quotes, a word or number, or one character. */
+static size_t token_length(const char *text, size_t size)
 {
+	size_t length = 1;
+
+	if (*text == '"') {
+		while (length < size && text[length] != '"')
+			length += text[length] == '\\' ? 2 : 1;
+		return length < size ? length + 1 : size;
+	}
+	while (length < size && (isalnum((unsigned char)text[length]) || strchr("+-.", text[length])))
+		length++;
+	return isalnum((unsigned char)*text) || *text == '-' ? length : 1;
+}
+
+/* Tabs are kept in front of the caret, so that it stands where the finding is. */
+static void print_line(const struct position *position)
+{
+	size_t at = position->column - 1;
+	size_t length = at < position->length ?
+				token_length(position->start + at, position->length - at) : 1;
+
 	fprintf(stderr, "%5u | %.*s\n      | ", position->line, (int)position->length,
 		position->start);
-	for (unsigned int i = 0; i + 1 < position->column; i++)
+	for (size_t i = 0; i < at; i++)
 		fputc(position->start[i] == '\t' ? '\t' : ' ', stderr);
 	fputc('^', stderr);
-	for (unsigned int i = 1; i < length && position->column - 1 + i < position->length; i++)
+	for (size_t i = 1; i < length; i++)
 		fputc('~', stderr);
 	fputc('\n', stderr);
 }
@@ -70,7 +91,7 @@ static void print_finding(const struct finding *finding, const struct sources *s
 	print_severity(finding->severity);
 	fprintf(stderr, "%s\n", finding->text);
 	if (position.length < 400)
-		print_line(&position, finding->length);
+		print_line(&position);
 }
 
 void print_diag(struct diag *diag, const struct sources *sources)

@@ -38,7 +38,8 @@ struct question {
 struct answer {
 	enum reason reason; /* of the pair that was asked last */
 	uint32_t rule;	    /* where it is REASON_NONE */
-	bool asked;	    /* there was a pair of addresses of one IP version */
+	bool asked;	    /* there was a pair of addresses of one IP version: */
+	address_t src, dst; /* the last one */
 };
 
 /*
@@ -46,6 +47,9 @@ struct answer {
  * @wanted. Returns whether all had that one; where there is no pair, nothing is allowed.
  */
 bool check_reach(const struct question *question, struct answer *ret_answer);
+
+/* Runs the `tests` section of a policy without errors: each entry that fails becomes one. */
+void check_tests(struct checked *checked);
 
 /* Whether an entry of the `tests` section holds. */
 bool check_expectation(const struct table *table, const struct expectation *expectation);

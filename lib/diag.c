@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "mem.h"
 
@@ -19,8 +20,7 @@ const char *severity_name(enum severity severity)
 	return severity_names[severity];
 }
 
-void diag_add(struct diag *diag, enum severity severity, place_t place, unsigned int length,
-	      const char *format, ...)
+void diag_add(struct diag *diag, enum severity severity, place_t place, const char *format, ...)
 {
 	struct finding *finding;
 	va_list arguments;
@@ -29,7 +29,7 @@ void diag_add(struct diag *diag, enum severity severity, place_t place, unsigned
 		return;
 	diag->items = mem_grow(diag->items, diag->count, &diag->capacity, sizeof(*diag->items));
 	finding = &diag->items[diag->count++];
-	*finding = (struct finding){ .severity = severity, .place = place, .length = length };
+	*finding = (struct finding){ .severity = severity, .place = place };
 	va_start(arguments, format);
 	if (vasprintf(&finding->text, format, arguments) < 0)
 		abort();
@@ -42,13 +42,25 @@ static int by_place(const void *one, const void *other)
 
 	if (a->place != b->place)
 		return a->place < b->place ? -1 : 1;
-	return (int)b->severity - (int)a->severity;
+	if (a->severity != b->severity)
+		return (int)b->severity - (int)a->severity;
+	return strcmp(a->text, b->text);
 }
 
 void diag_sort(struct diag *diag)
 {
-	if (diag->count)
-		qsort(diag->items, diag->count, sizeof(*diag->items), by_place);
+	size_t kept = 0;
+
+	if (!diag->count)
+		return;
+	qsort(diag->items, diag->count, sizeof(*diag->items), by_place);
+	for (size_t i = 1; i < diag->count; i++) {
+		if (by_place(&diag->items[kept], &diag->items[i]))
+			diag->items[++kept] = diag->items[i];
+		else
+			free(diag->items[i].text);
+	}
+	diag->count = kept + 1;
 }
 
 void diag_free(struct diag *diag)

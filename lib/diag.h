@@ -21,7 +21,6 @@ enum severity {
 struct finding {
 	enum severity severity;
 	place_t place;
-	unsigned int length; /* bytes to underline; 0: just the place */
 	char *text;
 };
 
@@ -37,14 +36,17 @@ struct diag {
 
 const char *severity_name(enum severity severity);
 
-void diag_add(struct diag *diag, enum severity severity, place_t place, unsigned int length,
-	      const char *format, ...) __attribute__((format(printf, 5, 6)));
+void diag_add(struct diag *diag, enum severity severity, place_t place, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 
-#define diag_error(diag, place, ...)   diag_add(diag, SEVERITY_ERROR, place, 0, __VA_ARGS__)
-#define diag_warning(diag, place, ...) diag_add(diag, SEVERITY_WARNING, place, 0, __VA_ARGS__)
-#define diag_note(diag, place, ...)    diag_add(diag, SEVERITY_NOTE, place, 0, __VA_ARGS__)
+#define diag_error(diag, place, ...)   diag_add(diag, SEVERITY_ERROR, place, __VA_ARGS__)
+#define diag_warning(diag, place, ...) diag_add(diag, SEVERITY_WARNING, place, __VA_ARGS__)
+#define diag_note(diag, place, ...)    diag_add(diag, SEVERITY_NOTE, place, __VA_ARGS__)
 
-/* By place, so that the findings of several passes read like the file. */
+/*
+ * By place, so that the findings of several passes read like the file. What two passes found alike
+ * is told once.
+ */
 void diag_sort(struct diag *diag);
 
 void diag_free(struct diag *diag);

@@ -28,11 +28,6 @@ static bool starts_with(const char *text, const char *prefix)
 	return !strncmp(text, prefix, strlen(prefix));
 }
 
-static unsigned int quoted_length(const struct word *word)
-{
-	return (unsigned int)strlen(word->text) + 2;
-}
-
 static void add_device(const struct inventory *inventory, const struct policy_device *device,
 		       struct set *set)
 {
@@ -132,8 +127,7 @@ static int select_all(const struct selection *selection)
 
 static void warn_empty(const struct selection *selection, const char *why)
 {
-	diag_add(selection->diag, SEVERITY_WARNING, selection->word->place,
-		 quoted_length(selection->word), "\"%s\": %s", selection->word->text, why);
+	diag_warning(selection->diag, selection->word->place, "\"%s\": %s", selection->word->text, why);
 }
 
 static int select_user(const struct selection *selection)
@@ -150,8 +144,7 @@ static int not_found(const struct selection *selection, const char *kind, const 
 
 	index_suggest(index, &suggestion);
 	hint = suggest_text(&suggestion);
-	diag_add(selection->diag, SEVERITY_ERROR, selection->word->place,
-		 quoted_length(selection->word), "%s not found: \"%s\"%s", kind,
+	diag_error(selection->diag, selection->word->place, "%s not found: \"%s\"%s", kind,
 		 selection->word->text, hint);
 	return -EINVAL;
 }
@@ -222,8 +215,7 @@ static int unknown_name(const struct selection *selection)
 	index_suggest(&selection->inventory->devices, &suggestion);
 	index_suggest(&selection->inventory->hosts, &suggestion);
 	hint = suggest_text(&suggestion);
-	diag_add(selection->diag, SEVERITY_ERROR, selection->word->place,
-		 quoted_length(selection->word), "unknown device \"%s\"%s", selection->word->text,
+	diag_error(selection->diag, selection->word->place, "unknown device \"%s\"%s", selection->word->text,
 		 hint);
 	return -EINVAL;
 }
@@ -304,9 +296,7 @@ static int select_autogroup(const struct selection *selection)
 		suggest_consider(&suggestion, autogroups[i].name);
 	}
 	hint = suggest_text(&suggestion);
-	diag_add(selection->diag, SEVERITY_ERROR, selection->word->place,
-		 quoted_length(selection->word),
-		 "unknown autogroup \"%s\"%s: without Tailscale's service there are member, tagged, "
+	diag_error(selection->diag, selection->word->place, "unknown autogroup \"%s\"%s: without Tailscale's service there are member, tagged, "
 		 "self and internet", selection->word->text, hint);
 	return -EINVAL;
 }
@@ -412,8 +402,7 @@ static int select_here(const struct selection *selection)
 	if (!error)
 		return select_prefix(selection, &prefix);
 	if (error == -EADDRNOTAVAIL) {
-		diag_add(selection->diag, SEVERITY_ERROR, selection->word->place,
-			 quoted_length(selection->word), "%s contains non-network bits set", text);
+		diag_error(selection->diag, selection->word->place, "%s contains non-network bits set", text);
 		return error;
 	}
 	error = select_name(selection);
