@@ -95,18 +95,13 @@ void check_tests(struct checked *checked)
 	}
 }
 
-int check_files(struct checked *checked, const char *file, const char *inventory,
-		const struct box *box, const char **ret_unreadable)
+int check_sources(struct checked *checked, const struct box *box)
 {
-	const struct source *sources;
+	const struct source *sources = checked->sources.items;
 	struct diag *diag = &checked->diag;
-	int error = read_sources(checked, file, inventory, ret_unreadable);
+	int error = policy_parse(&sources[0], checked->sources.count > 1 ? &sources[1] : NULL, diag,
+				 &checked->policy);
 
-	if (error)
-		return error;
-	sources = checked->sources.items;
-	error = policy_parse(&sources[0], checked->sources.count > 1 ? &sources[1] : NULL, diag,
-			     &checked->policy);
 	if (error)
 		return error;
 	inventory_build(&checked->policy, box, diag, &checked->inventory);
@@ -114,10 +109,16 @@ int check_files(struct checked *checked, const char *file, const char *inventory
 	resolve(&checked->policy, &checked->inventory, time(NULL), diag, &checked->ruleset);
 	if (diag->errors)
 		return -EINVAL;
-	if (table_compile(&checked->ruleset, &checked->inventory, &checked->sources, diag,
-			  &checked->table))
-		return -EINVAL;
-	return 0;
+	return table_compile(&checked->ruleset, &checked->inventory, &checked->sources, diag,
+			     &checked->table) ? -EINVAL : 0;
+}
+
+int check_files(struct checked *checked, const char *file, const char *inventory,
+		const struct box *box, const char **ret_unreadable)
+{
+	int error = read_sources(checked, file, inventory, ret_unreadable);
+
+	return error ? error : check_sources(checked, box);
 }
 
 void checked_free(struct checked *checked)

@@ -19,12 +19,16 @@ struct checked {
 };
 
 /*
- * @inventory: NULL for none. @box: NULL offline. Returns 0 where the policy may be loaded; -EINVAL
- * with errors in checked->diag; another negative errno, and the file in *ret_unreadable, where one
- * cannot be read. In any case the caller frees what is in @checked.
+ * @inventory: NULL for none. @box: NULL offline. Returns 0 where the policy has a table, and may be
+ * loaded if its tests pass; -EINVAL with errors in checked->diag; another negative errno, and the
+ * file in *ret_unreadable, where one cannot be read. In any case the caller frees what is in
+ * @checked.
  */
 int check_files(struct checked *checked, const char *file, const char *inventory,
 		const struct box *box, const char **ret_unreadable);
+
+/* The same for texts that are in checked->sources already: the policy, then the inventory. */
+int check_sources(struct checked *checked, const struct box *box);
 
 struct question {
 	const struct table *table;

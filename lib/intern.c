@@ -44,7 +44,7 @@ static bool find(const struct intern *intern, const struct interned *wanted, uin
 		const struct interned *item = &intern->items[intern->buckets[at] - 1];
 
 		if (item->hash == wanted->hash && item->size == wanted->size &&
-		    !memcmp(item->bytes, wanted->bytes, wanted->size)) {
+		    (!wanted->size || !memcmp(item->bytes, wanted->bytes, wanted->size))) {
 			*ret_number = intern->buckets[at] - 1;
 			return true;
 		}

@@ -28,13 +28,39 @@ static void check_twice(const struct index *index, const char *what, struct diag
 				   index->items[i]->text);
 }
 
+/* What a name may not be or contain, because it means something else in a rule, or in our files. */
+static const char *name_fault(const char *name)
+{
+	struct prefix prefix;
+
+	if (!*name)
+		return "is empty";
+	for (const char *c = name; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f)
+			return "has a space or a control character in it";
+	if (strpbrk(name, ":@*/\""))
+		return "has one of : @ * / \" in it";
+	return prefix_parse(name, &prefix) == -EINVAL ? NULL : "is an address";
+}
+
+static void check_name(const struct word *name, const char *what, struct diag *diag)
+{
+	const char *fault = name_fault(name->text);
+
+	if (fault)
+		diag_error(diag, name->place, "the name of a %s %s", what, fault);
+}
+
 static void check_names(const struct inventory *inventory, struct diag *diag)
 {
+	for (size_t i = 0; i < inventory->devices.count; i++)
+		check_name(inventory->devices.items[i], "device", diag);
 	check_twice(&inventory->devices, "device", diag);
 	check_twice(&inventory->hosts, "host", diag);
 	for (size_t i = 0; i < inventory->hosts.count; i++) {
 		const struct word *name = inventory->hosts.items[i];
 
+		check_name(name, "host", diag);
 		if (index_find(&inventory->devices, name->text))
 			diag_error(diag, name->place, "\"%s\" is a device and a host", name->text);
 	}
@@ -185,12 +211,8 @@ static void check_hosts(const struct policy *policy, struct diag *diag)
 {
 	struct prefix prefix;
 
-	for (size_t i = 0; i < policy->hosts_count; i++) {
-		if (strchr(policy->hosts[i].name.text, '@'))
-			diag_error(diag, policy->hosts[i].name.place,
-				   "a host may not have '@' in its name");
+	for (size_t i = 0; i < policy->hosts_count; i++)
 		parse_prefix(&policy->hosts[i].value, diag, &prefix);
-	}
 }
 
 static void check_groups(const struct policy *policy, struct diag *diag)

@@ -491,6 +491,14 @@ static void collect_users(struct resolver *resolver)
 	resolver->users_count = kept + 1;
 }
 
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
 /* Counters go by label, so a label must mean one rule. */
 static void check_labels(const struct ruleset *ruleset, struct diag *diag)
 {
@@ -500,6 +508,9 @@ static void check_labels(const struct ruleset *ruleset, struct diag *diag)
 		const struct rule *rule = &ruleset->rules[i];
 		size_t seen = labels.count;
 
+		if (!*rule->label || !is_printable(rule->label))
+			diag_error(diag, rule->place,
+				   "the name of a rule is empty or has control characters in it");
 		if (intern_add(&labels, rule->label, strlen(rule->label)) != seen)
 			diag_error(diag, rule->place, "a rule named \"%s\" is there already",
 				   rule->label);
