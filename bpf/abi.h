@@ -100,10 +100,10 @@ struct gate_ports {
 #define GATE_RANGES_PER_PAIR 1024
 
 struct gate_range {
-	__u32 low;   /* GATE_PORT_KEY of the first port, inclusive */
-	__u32 high;  /* … of the last */
-	__u32 order; /* place of the rule in the file: the lowest gets the credit */
-	__u32 rule;  /* counter id */
+	__u32 low;     /* GATE_PORT_KEY of the first port, inclusive */
+	__u32 high;    /* … of the last */
+	__u32 order;   /* place of the rule in the file: the lowest gets the credit */
+	__u32 rule;    /* counter id */
 	__u64 expires; /* ns of the boot clock, or GATE_NEVER */
 };
 

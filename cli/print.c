@@ -55,7 +55,8 @@ static size_t token_length(const char *text, size_t size)
 			length += text[length] == '\\' ? 2 : 1;
 		return length < size ? length + 1 : size;
 	}
-	while (length < size && (isalnum((unsigned char)text[length]) || strchr("+-.", text[length])))
+	while (length < size &&
+	       (isalnum((unsigned char)text[length]) || strchr("+-.", text[length])))
 		length++;
 	return isalnum((unsigned char)*text) || *text == '-' ? length : 1;
 }
@@ -65,7 +66,8 @@ static void print_line(const struct position *position)
 {
 	size_t at = position->column - 1;
 	size_t length = at < position->length ?
-				token_length(position->start + at, position->length - at) : 1;
+				token_length(position->start + at, position->length - at) :
+				1;
 
 	fprintf(stderr, "%5u | %.*s\n      | ", position->line, (int)position->length,
 		position->start);

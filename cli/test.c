@@ -14,8 +14,8 @@ static void print_text(const struct checked *checked, const struct expectation *
 
 	sources_find(&checked->sources, expectation->dst.place, &position);
 	printf("%s\t%s\t%s -> %s\t%s:%u\n", passed ? "pass" : "FAIL",
-	       expectation->allow ? "accept" : "deny", expectation->src.text,
-	       expectation->dst.text, position.source->name, position.line);
+	       expectation->allow ? "accept" : "deny", expectation->src.text, expectation->dst.text,
+	       position.source->name, position.line);
 }
 
 static void print_json(const struct checked *checked, const struct expectation *expectation,

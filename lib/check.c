@@ -110,7 +110,9 @@ int check_sources(struct checked *checked, const struct box *box)
 	if (diag->errors)
 		return -EINVAL;
 	return table_compile(&checked->ruleset, &checked->inventory, &checked->sources, diag,
-			     &checked->table) ? -EINVAL : 0;
+			     &checked->table) ?
+		       -EINVAL :
+		       0;
 }
 
 int check_files(struct checked *checked, const char *file, const char *inventory,

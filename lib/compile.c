@@ -497,7 +497,8 @@ static struct gate_range *append_range(struct table *table, uint32_t low, uint32
 {
 	table->ranges = mem_grow(table->ranges, table->ranges_count, &table->ranges_capacity,
 				 sizeof(*table->ranges));
-	table->ranges[table->ranges_count] = (struct gate_range){ .low = low, .high = high, .order = rule };
+	table->ranges[table->ranges_count] =
+		(struct gate_range){ .low = low, .high = high, .order = rule };
 	return &table->ranges[table->ranges_count++];
 }
 
@@ -564,7 +565,8 @@ static int add_clause(struct compiler *compiler, size_t first, const struct clau
 		return 0;
 	diag_error(compiler->diag, compiler->ruleset->rules[clause->rule].place,
 		   "more than %d separate port ranges between two classes of devices; this rule "
-		   "adds the last one", GATE_RANGES_PER_PAIR);
+		   "adds the last one",
+		   GATE_RANGES_PER_PAIR);
 	return -E2BIG;
 }
 
@@ -584,8 +586,7 @@ static int build_pair(struct compiler *compiler, const struct entry *entries, si
 	table->pairs = mem_grow(table->pairs, table->pairs_count, &table->pairs_capacity,
 				sizeof(*table->pairs));
 	table->pairs[table->pairs_count++] = (struct table_pair){
-		entries[0].classes,
-		{ (uint32_t)first, (uint32_t)(table->ranges_count - first) }
+		entries[0].classes, { (uint32_t)first, (uint32_t)(table->ranges_count - first) }
 	};
 	return 0;
 }

@@ -35,7 +35,7 @@ struct inventory {
 	const struct policy *policy;
 	const struct box *box; /* may be NULL */
 	struct index devices, hosts, groups, tags, ipsets;
-	struct index users; /* of devices by the word `user` */
+	struct index users;   /* of devices by the word `user` */
 	struct owner *owners; /* sorted by first address, the wider one first */
 	size_t owners_count, owners_capacity;
 	struct set

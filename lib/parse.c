@@ -220,16 +220,23 @@ static struct policy_rule *new_rule(struct parser *parser, const struct json *va
 
 	policy->rules = mem_grow(policy->rules, policy->rules_count, &policy->rules_capacity,
 				 sizeof(*policy->rules));
-	policy->rules[policy->rules_count] = (struct policy_rule){
-		.place = place_of(parser, value), .ip = none, .users = none, .src = none, .dst = none
-	};
+	policy->rules[policy->rules_count] = (struct policy_rule){ .place = place_of(parser, value),
+								   .ip = none,
+								   .users = none,
+								   .src = none,
+								   .dst = none };
 	return &policy->rules[policy->rules_count++];
 }
 
 static void read_acl(struct parser *parser, const struct json *value, size_t number)
 {
-	struct rule_fields fields = { .ip = none, .src = none, .users = none, .sources = none,
-				      .dst = none, .ports = none, .destinations = none };
+	struct rule_fields fields = { .ip = none,
+				      .src = none,
+				      .users = none,
+				      .sources = none,
+				      .dst = none,
+				      .ports = none,
+				      .destinations = none };
 	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
 	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
 	struct policy_rule *rule = new_rule(parser, value);
@@ -536,7 +543,8 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 		policy_free(&policy);
 		return error;
 	}
-	if (!has_section(policy.documents[0], "acls") && !has_section(policy.documents[0], "grants"))
+	if (!has_section(policy.documents[0], "acls") &&
+	    !has_section(policy.documents[0], "grants"))
 		diag_warning(diag, file->base,
 			     "neither \"acls\" nor \"grants\": everything is denied");
 	*ret_policy = policy;

@@ -63,8 +63,8 @@ static int select_word(struct resolver *resolver, const struct word *word, enum 
 	*ret_set = keep_set(resolver, &set);
 	resolver->word_sets = mem_grow(resolver->word_sets, number, &resolver->word_sets_capacity,
 				       sizeof(*resolver->word_sets));
-	resolver->word_sets[number] =
-		resolver->diag->count == findings && !error ? *ret_set : UINT32_MAX;
+	resolver->word_sets[number] = resolver->diag->count == findings && !error ? *ret_set :
+										    UINT32_MAX;
 	return error;
 }
 
@@ -199,8 +199,8 @@ static void add_clause(struct resolver *resolver, uint32_t rule, uint32_t src, u
 		return;
 	ruleset->clauses = mem_grow(ruleset->clauses, ruleset->clauses_count,
 				    &ruleset->clauses_capacity, sizeof(*ruleset->clauses));
-	ruleset->clauses[ruleset->clauses_count++] =
-		(struct clause){ rule, src, dst, span->first, span->count };
+	ruleset->clauses[ruleset->clauses_count++] = (struct clause){ rule, src, dst, span->first,
+								      span->count };
 }
 
 /* The ports of a destination, and whether they go with the protocol. */
@@ -250,7 +250,8 @@ static void resolve_self(struct resolver *resolver, uint32_t number, uint32_t sr
 
 	for (size_t i = 0; i < who->count; i++) {
 		if (!select_is_personal(&who->items[i])) {
-			diag_error(resolver->diag, word->place, "autogroup:self can only be used "
+			diag_error(resolver->diag, word->place,
+				   "autogroup:self can only be used "
 				   "with users, groups, or supported autogroups");
 			return;
 		}
@@ -349,8 +350,10 @@ static void resolve_grant(struct resolver *resolver, uint32_t number)
 		const struct word *dst = &rule->dst.items[i];
 
 		if (is_default_route(dst->text))
-			diag_error(resolver->diag, dst->place, "dst \"%s\": to allow all IP "
-				   "addresses, use \"*\" or \"autogroup:internet\"", dst->text);
+			diag_error(resolver->diag, dst->place,
+				   "dst \"%s\": to allow all IP "
+				   "addresses, use \"*\" or \"autogroup:internet\"",
+				   dst->text);
 		else
 			resolve_dst(resolver, number, src, dst, &span);
 	}
@@ -420,9 +423,9 @@ static void resolve_expectation(struct resolver *resolver, const struct policy_t
 	}
 	name = (struct word){ host, dst->place };
 	if (select_set(resolver->inventory, &test->src, SIDE_SOURCE, resolver->diag,
-			     &expectation.from) ||
+		       &expectation.from) ||
 	    select_set(resolver->inventory, &name, SIDE_DESTINATION, resolver->diag,
-			     &expectation.to)) {
+		       &expectation.to)) {
 		expectation_free(&expectation);
 		return;
 	}
@@ -522,8 +525,11 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 	     struct diag *diag, struct ruleset *ret_ruleset)
 {
 	struct ruleset ruleset = { .rules_count = policy->rules_count };
-	struct resolver resolver = { .policy = policy, .inventory = inventory, .diag = diag,
-				     .ruleset = &ruleset, .now = now };
+	struct resolver resolver = { .policy = policy,
+				     .inventory = inventory,
+				     .diag = diag,
+				     .ruleset = &ruleset,
+				     .now = now };
 
 	collect_users(&resolver);
 	ruleset.rules = mem_alloc(ruleset.rules_count * sizeof(*ruleset.rules));

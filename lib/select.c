@@ -9,9 +9,8 @@
 
 #define IPSET_DEPTH_MAX 16
 
-#define DEVICE_OF_USER(word)               \
-	((const struct policy_device *)((const char *)(word) - \
-					offsetof(struct policy_device, user)))
+#define DEVICE_OF_USER(word) \
+	((const struct policy_device *)((const char *)(word)-offsetof(struct policy_device, user)))
 
 /* One selector being looked up. */
 struct selection {
@@ -127,7 +126,8 @@ static int select_all(const struct selection *selection)
 
 static void warn_empty(const struct selection *selection, const char *why)
 {
-	diag_warning(selection->diag, selection->word->place, "\"%s\": %s", selection->word->text, why);
+	diag_warning(selection->diag, selection->word->place, "\"%s\": %s", selection->word->text,
+		     why);
 }
 
 static int select_user(const struct selection *selection)
@@ -145,7 +145,7 @@ static int not_found(const struct selection *selection, const char *kind, const 
 	index_suggest(index, &suggestion);
 	hint = suggest_text(&suggestion);
 	diag_error(selection->diag, selection->word->place, "%s not found: \"%s\"%s", kind,
-		 selection->word->text, hint);
+		   selection->word->text, hint);
 	return -EINVAL;
 }
 
@@ -186,7 +186,8 @@ static int select_prefix(const struct selection *selection, const struct prefix 
 	}
 	owned = set_intersect(&whole, &selection->inventory->reachable);
 	if (!owned.count)
-		warn_empty(selection, "no device has an address there: as a source it matches nothing");
+		warn_empty(selection,
+			   "no device has an address there: as a source it matches nothing");
 	set_append_set(selection->set, &owned);
 	return 0;
 }
@@ -215,15 +216,15 @@ static int unknown_name(const struct selection *selection)
 	index_suggest(&selection->inventory->devices, &suggestion);
 	index_suggest(&selection->inventory->hosts, &suggestion);
 	hint = suggest_text(&suggestion);
-	diag_error(selection->diag, selection->word->place, "unknown device \"%s\"%s", selection->word->text,
-		 hint);
+	diag_error(selection->diag, selection->word->place, "unknown device \"%s\"%s",
+		   selection->word->text, hint);
 	return -EINVAL;
 }
 
 /* What is public: all but private, shared, link-local, loopback and multicast addresses. */
 static const char *const not_internet[] = {
-	"0.0.0.0/8",	  "10.0.0.0/8",	    "100.64.0.0/10", "127.0.0.0/8",
-	"169.254.0.0/16", "172.16.0.0/12",  "192.168.0.0/16", "224.0.0.0/3",
+	"0.0.0.0/8",	  "10.0.0.0/8",	   "100.64.0.0/10",  "127.0.0.0/8",
+	"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3",
 };
 
 static int select_internet(const struct selection *selection)
@@ -296,8 +297,11 @@ static int select_autogroup(const struct selection *selection)
 		suggest_consider(&suggestion, autogroups[i].name);
 	}
 	hint = suggest_text(&suggestion);
-	diag_error(selection->diag, selection->word->place, "unknown autogroup \"%s\"%s: without Tailscale's service there are member, tagged, "
-		 "self and internet", selection->word->text, hint);
+	diag_error(
+		selection->diag, selection->word->place,
+		"unknown autogroup \"%s\"%s: without Tailscale's service there are member, tagged, "
+		"self and internet",
+		selection->word->text, hint);
 	return -EINVAL;
 }
 
@@ -322,7 +326,8 @@ static int apply_operation(const struct selection *selection, const struct word 
 	    strchr(word.text, '@') || !strcmp(word.text, "*")) {
 		diag_error(selection->diag, entry->place,
 			   "an ipset holds addresses, prefixes, hosts, ipsets and "
-			   "autogroup:internet, not \"%s\"", word.text);
+			   "autogroup:internet, not \"%s\"",
+			   word.text);
 		return -EINVAL;
 	}
 	error = select_here(&inner);
@@ -370,7 +375,8 @@ static int select_ipset(const struct selection *selection)
 	}
 	owned = set_intersect(&set, &inventory->reachable);
 	if (!owned.count)
-		warn_empty(selection, "no device has an address in it: as a source it matches nothing");
+		warn_empty(selection,
+			   "no device has an address in it: as a source it matches nothing");
 	set_append_set(selection->set, &owned);
 	return 0;
 }
@@ -402,7 +408,8 @@ static int select_here(const struct selection *selection)
 	if (!error)
 		return select_prefix(selection, &prefix);
 	if (error == -EADDRNOTAVAIL) {
-		diag_error(selection->diag, selection->word->place, "%s contains non-network bits set", text);
+		diag_error(selection->diag, selection->word->place,
+			   "%s contains non-network bits set", text);
 		return error;
 	}
 	error = select_name(selection);

@@ -13,7 +13,8 @@ static void find_lines(struct source *source)
 {
 	const char *end = source->text + source->size;
 
-	for (const char *line = source->text; line; line = memchr(line, '\n', (size_t)(end - line))) {
+	for (const char *line = source->text; line;
+	     line = memchr(line, '\n', (size_t)(end - line))) {
 		if (source->lines_count)
 			line++;
 		source->lines = mem_grow(source->lines, source->lines_count,

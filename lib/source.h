@@ -19,7 +19,7 @@ struct source {
 	char *name; /* as given on the command line */
 	char *text; /* NUL-terminated; may hold further NULs */
 	size_t size;
-	place_t base; /* place of the first byte */
+	place_t base;	 /* place of the first byte */
 	uint32_t *lines; /* where each line begins, as offsets into text */
 	size_t lines_count, lines_capacity;
 };
