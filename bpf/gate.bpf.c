@@ -105,7 +105,7 @@ static __always_inline void identity_of_side(const struct generation *generation
 }
 
 struct outcome {
-	struct credit credit;
+	struct credit credit = {};
 	__u32 device[2];
 };
 
@@ -213,7 +213,7 @@ static __noinline int open_flow(struct judgement *judgement)
 	const struct flow_key *key = &judgement->key;
 	struct gate_identity dst;
 	struct gate_flow flow = {};
-	struct credit credit;
+	struct credit credit = {};
 	__be16 port = packet->kind == KIND_ECHO_REQUEST ? 0 : packet->dport;
 	__u8 side = key->side & 1;
 	int reason = bind_packet(judgement);
