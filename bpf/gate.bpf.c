@@ -105,7 +105,7 @@ static __always_inline void identity_of_side(const struct generation *generation
 }
 
 struct outcome {
-	struct credit credit = {};
+	struct credit credit;
 	__u32 device[2];
 };
 
