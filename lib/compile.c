@@ -466,7 +466,7 @@ static void expand(struct compiler *compiler, struct entries *entries)
 }
 
 /* Told before anything is multiplied out. */
-static int check_pairs(const struct compiler *compiler)
+static int check_entries(const struct compiler *compiler)
 {
 	const struct ruleset *ruleset = compiler->ruleset;
 	uint64_t total = 0, most = 0;
@@ -483,12 +483,12 @@ static int check_pairs(const struct compiler *compiler)
 			rule = clause->rule;
 		}
 	}
-	if (total <= TABLE_PAIRS_MAX)
+	if (total <= TABLE_ENTRIES_MAX)
 		return 0;
 	diag_error(compiler->diag, ruleset->rules[rule].place,
-		   "the policy needs %llu pairs of classes, and %d are the limit; "
-		   "this rule alone asks for %llu",
-		   (unsigned long long)total, TABLE_PAIRS_MAX, (unsigned long long)most);
+		   "the rules name %llu pairs of classes of devices, and %d are the limit; this "
+		   "rule names %llu of them",
+		   (unsigned long long)total, TABLE_ENTRIES_MAX, (unsigned long long)most);
 	return -E2BIG;
 }
 
@@ -561,6 +561,8 @@ static int add_clause(struct compiler *compiler, size_t first, const struct clau
 	for (uint32_t i = 0; i < clause->keys_count; i++)
 		add_uncovered(table, first, &compiler->ruleset->keys[clause->keys + i],
 			      clause->rule);
+	if (table->ranges_count - first > GATE_RANGES_PER_PAIR)
+		join_neighbours(table, first);
 	if (table->ranges_count - first <= GATE_RANGES_PER_PAIR)
 		return 0;
 	diag_error(compiler->diag, compiler->ruleset->rules[clause->rule].place,
@@ -594,7 +596,7 @@ static int build_pair(struct compiler *compiler, const struct entry *entries, si
 static int build_pairs(struct compiler *compiler)
 {
 	struct entries entries = {};
-	int error = check_pairs(compiler);
+	int error = check_entries(compiler);
 
 	if (error)
 		return error;

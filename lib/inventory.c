@@ -20,10 +20,15 @@ const char *inventory_interface(const struct policy *policy, size_t slot)
 	return policy->interfaces.count ? policy->interfaces.items[slot].text : default_interface;
 }
 
-static void check_twice(const struct index *index, const char *what, struct diag *diag)
+/* Once in the policy and once in the inventory; twice in one file is a duplicate key, and was told. */
+static void check_twice(const struct inventory *inventory, const struct index *index,
+			const char *what, struct diag *diag)
 {
+	place_t second = inventory->policy->inventory;
+
 	for (size_t i = 1; i < index->count; i++)
-		if (!strcmp(index->items[i - 1]->text, index->items[i]->text))
+		if (!strcmp(index->items[i - 1]->text, index->items[i]->text) &&
+		    index->items[i - 1]->place < second && index->items[i]->place >= second)
 			diag_error(diag, index->items[i]->place, "%s \"%s\" is defined twice", what,
 				   index->items[i]->text);
 }
@@ -55,8 +60,8 @@ static void check_names(const struct inventory *inventory, struct diag *diag)
 {
 	for (size_t i = 0; i < inventory->devices.count; i++)
 		check_name(inventory->devices.items[i], "device", diag);
-	check_twice(&inventory->devices, "device", diag);
-	check_twice(&inventory->hosts, "host", diag);
+	check_twice(inventory, &inventory->devices, "device", diag);
+	check_twice(inventory, &inventory->hosts, "host", diag);
 	for (size_t i = 0; i < inventory->hosts.count; i++) {
 		const struct word *name = inventory->hosts.items[i];
 

@@ -533,7 +533,8 @@ static bool has_section(const struct json_document *document, const char *key)
 int policy_parse(const struct source *file, const struct source *inventory, struct diag *diag,
 		 struct policy *ret_policy)
 {
-	struct policy policy = { .interfaces = { .place = PLACE_NONE } };
+	struct policy policy = { .inventory = inventory ? inventory->base : PLACE_NONE,
+				 .interfaces = { .place = PLACE_NONE } };
 	int error = read_file(&policy, 0, file, diag, policy_keys, ARRAY_SIZE(policy_keys));
 
 	if (inventory &&

@@ -27,19 +27,22 @@ static bool starts_with(const char *text, const char *prefix)
 	return !strncmp(text, prefix, strlen(prefix));
 }
 
-static void add_device(const struct inventory *inventory, const struct policy_device *device,
+/* Returns whether it has an address, and is approved. */
+static bool add_device(const struct inventory *inventory, const struct policy_device *device,
 		       struct set *set)
 {
 	const struct box *box = inventory->box;
+	size_t before = set->count;
 	struct prefix prefix;
 
 	if (device->unapproved)
-		return;
+		return false;
 	for (size_t i = 0; device->self && box && i < box->count; i++)
 		set_append(set, box->addresses[i], box->addresses[i]);
 	for (size_t i = 0; i < device->addresses.count; i++)
 		if (!prefix_parse(device->addresses.items[i].text, &prefix))
 			set_append_prefix(set, &prefix);
+	return set->count > before;
 }
 
 /* Adds every device that @matches; returns whether there was one. */
@@ -50,12 +53,9 @@ static bool add_matching(const struct inventory *inventory,
 	const struct policy *policy = inventory->policy;
 	bool found = false;
 
-	for (size_t i = 0; i < policy->devices_count; i++) {
-		if (!matches(&policy->devices[i], text))
-			continue;
-		add_device(inventory, &policy->devices[i], set);
-		found = true;
-	}
+	for (size_t i = 0; i < policy->devices_count; i++)
+		if (matches(&policy->devices[i], text))
+			found |= add_device(inventory, &policy->devices[i], set);
 	return found;
 }
 
@@ -97,10 +97,8 @@ bool select_user_devices(const struct inventory *inventory, const char *user, st
 
 		if (strcmp(device->user.text, user))
 			break;
-		if (device->tags.count)
-			continue;
-		add_device(inventory, device, set);
-		found = true;
+		if (!device->tags.count)
+			found |= add_device(inventory, device, set);
 	}
 	return found;
 }
@@ -133,7 +131,7 @@ static void warn_empty(const struct selection *selection, const char *why)
 static int select_user(const struct selection *selection)
 {
 	if (!add_user(selection->inventory, selection->word->text, selection->set))
-		warn_empty(selection, "this user has no device");
+		warn_empty(selection, "this user has no approved device");
 	return 0;
 }
 
@@ -160,7 +158,7 @@ static int select_group(const struct selection *selection)
 	for (size_t i = 0; i < group->members.count; i++)
 		found |= add_user(inventory, group->members.items[i].text, selection->set);
 	if (!found)
-		warn_empty(selection, "nobody in this group has a device");
+		warn_empty(selection, "nobody in this group has an approved device");
 	return 0;
 }
 
@@ -171,7 +169,7 @@ static int select_tag(const struct selection *selection)
 	if (!index_find(&inventory->tags, selection->word->text))
 		return not_found(selection, "tag", &inventory->tags);
 	if (!add_matching(inventory, has_tag, selection->word->text, selection->set))
-		warn_empty(selection, "no device has this tag");
+		warn_empty(selection, "no approved device has this tag");
 	return 0;
 }
 
@@ -199,10 +197,10 @@ static int select_name(const struct selection *selection)
 	const struct policy_host *host = index_find(&inventory->hosts, selection->word->text);
 	struct prefix prefix;
 
-	if (device && device->unapproved)
-		warn_empty(selection, "this device is not approved, and matches nothing");
-	if (device)
-		add_device(inventory, device, selection->set);
+	if (device && !add_device(inventory, device, selection->set))
+		warn_empty(selection, device->unapproved ?
+					      "this device is not approved, and matches nothing" :
+					      "this device has no address here, and matches nothing");
 	if (device || (host && prefix_parse(host->value.text, &prefix)))
 		return 0; /* a host that is no prefix was told already */
 	return host ? select_prefix(selection, &prefix) : -ENOENT;
@@ -255,14 +253,14 @@ static int select_internet(const struct selection *selection)
 static int select_member(const struct selection *selection)
 {
 	if (!add_matching(selection->inventory, is_member, NULL, selection->set))
-		warn_empty(selection, "no device belongs to a user");
+		warn_empty(selection, "no approved device belongs to a user");
 	return 0;
 }
 
 static int select_tagged(const struct selection *selection)
 {
 	if (!add_matching(selection->inventory, is_tagged, NULL, selection->set))
-		warn_empty(selection, "no device has a tag");
+		warn_empty(selection, "no approved device has a tag");
 	return 0;
 }
 

@@ -122,6 +122,8 @@ int sources_find(const struct sources *sources, place_t place, struct position *
 	line = line_of(source, place - source->base);
 	start = source->lines[line];
 	end = line + 1 < source->lines_count ? source->lines[line + 1] - 1 : source->size;
+	if (end > start && source->text[end - 1] == '\r')
+		end--;
 	*ret_position = (struct position){
 		.source = source,
 		.line = (unsigned int)line + 1,

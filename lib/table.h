@@ -51,8 +51,8 @@ struct table {
 /* A selector that covers more classes than this is wide. */
 #define TABLE_NARROW_MAX 64
 
-/* More pairs than this are refused: they would not fit a small router. */
-#define TABLE_PAIRS_MAX 1000000
+/* Pairs of classes, counted for each rule and destination: more are refused before they fill memory. */
+#define TABLE_ENTRIES_MAX 4000000
 
 /*
  * Returns 0, or -E2BIG with an error in @diag that names the rule which asks for most. The table
