@@ -51,9 +51,9 @@ static void read_words(struct parser *parser, const struct json *value, void *ta
 {
 	struct words *words = target;
 
-	words->place = place_of(parser, value);
 	if (!expect(parser, value, JSON_ARRAY))
 		return;
+	words->place = place_of(parser, value);
 	words->items = mem_alloc(json_count(value) * sizeof(*words->items));
 	for (const struct json *item = json_first(value); item; item = json_next(item))
 		if (expect(parser, item, JSON_STRING))
@@ -240,11 +240,14 @@ static void read_acl(struct parser *parser, const struct json *value, size_t num
 	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
 	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
 	struct policy_rule *rule = new_rule(parser, value);
+	size_t errors = parser->diag->errors;
 
 	rule->number = number;
 	if (!expect(parser, value, JSON_OBJECT))
 		return;
 	read_object(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
+	if (!fields.action.text && parser->diag->errors == errors)
+		diag_error(parser->diag, rule->place, "a rule needs \"action\"");
 	rule->name = fields.name;
 	rule->expires = fields.expires;
 	rule->action = fields.action;

@@ -73,7 +73,7 @@ struct policy_test {
 
 struct policy {
 	struct json_document *documents[2]; /* policy, inventory */
-	place_t inventory; /* where the inventory begins; PLACE_NONE without one */
+	place_t inventory;		    /* where the inventory begins; PLACE_NONE without one */
 	struct policy_host *hosts;
 	size_t hosts_count, hosts_capacity;
 	struct policy_group *groups;

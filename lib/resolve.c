@@ -12,15 +12,24 @@
 #include "rfc3339.h"
 #include "ruleset.h"
 
+/* A selector that was looked up. */
+struct selected {
+	struct set set;
+	uint32_t number; /* among resolver->sets, once a clause needs it; else NOT_KEPT */
+	bool told;	 /* there was something to tell, and is at every place */
+};
+
+#define NOT_KEPT UINT32_MAX
+
 struct resolver {
 	const struct policy *policy;
 	const struct inventory *inventory;
 	struct diag *diag;
 	struct ruleset *ruleset;
 	int64_t now;
-	struct intern words; /* selectors that were looked up without a word about them, by side */
-	uint32_t *word_sets; /* and what each of them is */
-	size_t word_sets_capacity;
+	struct intern words;	   /* selectors that were looked up, by side and text */
+	struct selected *selected; /* and what each of them is */
+	size_t selected_capacity;
 	struct intern sets; /* by their ranges, for equal sets to be one */
 	const char **users; /* who has an untagged device, sorted */
 	size_t users_count;
@@ -43,29 +52,35 @@ static uint32_t keep_set(struct resolver *resolver, struct set *set)
 }
 
 /*
- * The set of one selector. Thousands of rules use the same ones; what there is something to tell
- * about is looked up again, to be told at every place.
+ * The set of one selector; empty where there is an error. Thousands of rules use the same ones; what there is something
+ * to tell about is looked up again, to be told at every place.
  */
-static int select_word(struct resolver *resolver, const struct word *word, enum side side,
-		       uint32_t *ret_set)
+static struct selected *select_word(struct resolver *resolver, const struct word *word,
+				    enum side side)
 {
 	_free_ char *key = mem_printf("%d%s", side, word->text);
 	size_t known = resolver->words.count, findings = resolver->diag->count;
 	uint32_t number = intern_add(&resolver->words, key, strlen(key));
-	_set_ struct set set = {};
-	int error;
+	struct selected selected = { .number = NOT_KEPT };
 
-	if (number < known && resolver->word_sets[number] != UINT32_MAX) {
-		*ret_set = resolver->word_sets[number];
-		return 0;
-	}
-	error = select_set(resolver->inventory, word, side, resolver->diag, &set);
-	*ret_set = keep_set(resolver, &set);
-	resolver->word_sets = mem_grow(resolver->word_sets, number, &resolver->word_sets_capacity,
-				       sizeof(*resolver->word_sets));
-	resolver->word_sets[number] = resolver->diag->count == findings && !error ? *ret_set :
-										    UINT32_MAX;
-	return error;
+	if (number < known && !resolver->selected[number].told)
+		return &resolver->selected[number];
+	select_set(resolver->inventory, word, side, resolver->diag, &selected.set);
+	set_normalise(&selected.set);
+	selected.told = resolver->diag->count > findings;
+	resolver->selected = mem_grow(resolver->selected, number, &resolver->selected_capacity,
+				      sizeof(*resolver->selected));
+	if (number < known)
+		set_free(&resolver->selected[number].set);
+	resolver->selected[number] = selected;
+	return &resolver->selected[number];
+}
+
+static uint32_t keep_selected(struct resolver *resolver, struct selected *selected)
+{
+	if (selected->number == NOT_KEPT)
+		selected->number = keep_set(resolver, &selected->set);
+	return selected->number;
 }
 
 static struct set kept_set(const struct resolver *resolver, uint32_t number)
@@ -77,15 +92,8 @@ static struct set kept_set(const struct resolver *resolver, uint32_t number)
 
 static void select_words(struct resolver *resolver, const struct words *words, struct set *set)
 {
-	for (size_t i = 0; i < words->count; i++) {
-		struct set one;
-		uint32_t number;
-
-		if (select_word(resolver, &words->items[i], SIDE_SOURCE, &number))
-			continue;
-		one = kept_set(resolver, number);
-		set_append_set(set, &one);
-	}
+	for (size_t i = 0; i < words->count; i++)
+		set_append_set(set, &select_word(resolver, &words->items[i], SIDE_SOURCE)->set);
 	set_normalise(set);
 }
 
@@ -94,6 +102,9 @@ static uint32_t resolve_src(struct resolver *resolver, const struct policy_rule 
 {
 	_set_ struct set set = {};
 
+	if (rule->src.count == 1 && rule->users.place == PLACE_NONE)
+		return keep_selected(resolver,
+				     select_word(resolver, &rule->src.items[0], SIDE_SOURCE));
 	select_words(resolver, &rule->src, &set);
 	if (rule->users.place != PLACE_NONE) {
 		_set_ struct set users = {}, both = {};
@@ -262,12 +273,14 @@ static void resolve_self(struct resolver *resolver, uint32_t number, uint32_t sr
 static void resolve_dst(struct resolver *resolver, uint32_t rule, uint32_t src,
 			const struct word *name, const struct span *span)
 {
-	uint32_t dst;
+	struct selected *dst;
 
-	if (!strcmp(name->text, "autogroup:self"))
+	if (!strcmp(name->text, "autogroup:self")) {
 		resolve_self(resolver, rule, src, name, span);
-	else if (!select_word(resolver, name, SIDE_DESTINATION, &dst))
-		add_clause(resolver, rule, src, dst, span);
+		return;
+	}
+	dst = select_word(resolver, name, SIDE_DESTINATION);
+	add_clause(resolver, rule, src, keep_selected(resolver, dst), span);
 }
 
 /* "host:ports" of an acl. */
@@ -282,10 +295,10 @@ static void resolve_host_ports(struct resolver *resolver, uint32_t rule, uint32_
 	if (resolve_host_port(word, resolver->diag, &host, &text))
 		return;
 	name = (struct word){ host, word->place };
-	if (!parse_ports(resolver, word, text, protocol, &ports)) {
-		add_service(resolver, protocol, &ports, &span);
-		ports_free(&ports);
-	}
+	if (parse_ports(resolver, word, text, protocol, &ports))
+		return;
+	add_service(resolver, protocol, &ports, &span);
+	ports_free(&ports);
 	resolve_dst(resolver, rule, src, &name, &span);
 }
 
@@ -303,13 +316,10 @@ static void resolve_acl(struct resolver *resolver, uint32_t number)
 	uint8_t protocol = 0;
 	uint32_t src;
 
-	if (!rule->action.text)
-		diag_error(resolver->diag, rule->place, "a rule needs \"action\"");
-	else if (strcmp(rule->action.text, "accept"))
+	if (rule->action.text && strcmp(rule->action.text, "accept"))
 		diag_error(resolver->diag, rule->action.place, "action=\"%s\" is not supported",
 			   rule->action.text);
-	if (parse_protocol(resolver, &rule->protocol, &protocol))
-		return;
+	parse_protocol(resolver, &rule->protocol, &protocol);
 	src = resolve_src(resolver, rule);
 	for (size_t i = 0; i < rule->dst.count; i++)
 		resolve_host_ports(resolver, number, src, &rule->dst.items[i], protocol);
@@ -375,6 +385,13 @@ static int64_t resolve_expiry(struct resolver *resolver, const struct policy_rul
 	return expires;
 }
 
+static void warn_empty(struct resolver *resolver, const struct words *words)
+{
+	if (words->place != PLACE_NONE && !words->count)
+		diag_warning(resolver->diag, words->place,
+			     "this list is empty: the rule matches nothing");
+}
+
 static void resolve_rule(struct resolver *resolver, uint32_t number)
 {
 	const struct policy_rule *rule = &resolver->policy->rules[number];
@@ -386,6 +403,9 @@ static void resolve_rule(struct resolver *resolver, uint32_t number)
 						      rule->number),
 		.expires = resolve_expiry(resolver, rule),
 	};
+	warn_empty(resolver, &rule->src);
+	warn_empty(resolver, &rule->users);
+	warn_empty(resolver, &rule->dst);
 	if (rule->grant)
 		resolve_grant(resolver, number);
 	else
@@ -539,8 +559,10 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 	for (size_t i = 0; i < policy->tests_count; i++)
 		resolve_test(&resolver, &policy->tests[i]);
 	take_sets(&resolver);
+	for (size_t i = 0; i < resolver.words.count; i++)
+		set_free(&resolver.selected[i].set);
+	free(resolver.selected);
 	intern_free(&resolver.words);
-	free(resolver.word_sets);
 	free(resolver.users);
 	*ret_ruleset = ruleset;
 }

@@ -198,9 +198,10 @@ static int select_name(const struct selection *selection)
 	struct prefix prefix;
 
 	if (device && !add_device(inventory, device, selection->set))
-		warn_empty(selection, device->unapproved ?
-					      "this device is not approved, and matches nothing" :
-					      "this device has no address here, and matches nothing");
+		warn_empty(selection,
+			   device->unapproved ?
+				   "this device is not approved, and matches nothing" :
+				   "this device has no address here, and matches nothing");
 	if (device || (host && prefix_parse(host->value.text, &prefix)))
 		return 0; /* a host that is no prefix was told already */
 	return host ? select_prefix(selection, &prefix) : -ENOENT;
