@@ -307,7 +307,7 @@ static __noinline int quoted_key(struct __sk_buff *skb, struct judgement *judgem
  * source, and comes from the device of the quoted destination or from this box: nobody injects
  * errors into the flows of others.
  */
-static __noinline int admit_error(struct __sk_buff *skb, struct judgement *judgement)
+static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *judgement)
 {
 	struct gate_flow *flow;
 	int reason = bind_packet(judgement);

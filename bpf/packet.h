@@ -317,8 +317,11 @@ static __always_inline int packet_ethernet(struct __sk_buff *skb)
 	return REASON_NOT_IP;
 }
 
-/* @link: bytes in front of the IP header, 0 or 14. Returns a reason to drop, or REASON_NONE. */
-static __always_inline int packet_parse(struct __sk_buff *skb, __u32 link, struct packet *packet)
+/*
+ * @link: bytes in front of the IP header, 0 or 14. Returns a reason to drop, or REASON_NONE. Not
+ * inlined: the headers on its stack are gone before we judge.
+ */
+static __noinline int packet_parse(struct __sk_buff *skb, __u32 link, struct packet *packet)
 {
 	int reason = link ? packet_ethernet(skb) : REASON_NONE;
 
