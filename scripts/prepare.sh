@@ -15,7 +15,10 @@ readonly BUILD_PACKAGES=(
 readonly NETWORK_PACKAGES=(
 	iproute2=ip nftables=nft python3 wireguard-tools=wg curl=curl
 )
-readonly TEST_PACKAGES=(nmap=nmap npm=npm)
+readonly TEST_PACKAGES=(
+	nmap=nmap npm=npm
+	qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio kmod=depmod
+)
 
 die() {
 	echo "$(basename "$0"): $*" >&2
