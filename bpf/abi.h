@@ -128,8 +128,9 @@ struct gate_generation {
 
 /* A guarded interface, by slot. The programs know it by its ifindex alone. */
 struct gate_interface {
-	char name[16]; /* "": none */
-	__u32 ifindex; /* when we attached; a new interface of that name has another one */
+	char name[16];	/* "": none */
+	__u32 ifindex;	/* when we attached; a new interface of that name has another one */
+	__u8 build[12]; /* of the programs that we attached: the start of their object's SHA-256 */
 };
 
 #define GATE_HAS_FINE_FINE     (1u << 0) /* some pair is (fine, fine) … */
@@ -227,7 +228,7 @@ _Static_assert(sizeof(struct gate_prefix4) == 8, "gate_prefix4");
 _Static_assert(sizeof(struct gate_prefix6) == 20, "gate_prefix6");
 _Static_assert(sizeof(struct gate_range) == 24, "gate_range");
 _Static_assert(sizeof(struct gate_generation) == 48, "gate_generation");
-_Static_assert(sizeof(struct gate_interface) == 20, "gate_interface");
+_Static_assert(sizeof(struct gate_interface) == 32, "gate_interface");
 _Static_assert(sizeof(struct gate_active) == 8, "gate_active");
 _Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");
 _Static_assert(sizeof(struct gate_flow6_key) == 40, "gate_flow6_key");

@@ -15,6 +15,15 @@ void digest_sources(const struct sources *sources, uint8_t ret_sha256[32])
 	SHA256Final(ret_sha256, &context);
 }
 
+void digest_bytes(const void *bytes, size_t size, uint8_t ret_sha256[32])
+{
+	SHA2_CTX context;
+
+	SHA256Init(&context);
+	SHA256Update(&context, bytes, size);
+	SHA256Final(ret_sha256, &context);
+}
+
 const char *digest_format(const uint8_t sha256[32], char text[DIGEST_TEXT])
 {
 	for (size_t i = 0; i < 32; i++)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "digest.h"
 #include "kernel.h"
 #include "mem.h"
 
@@ -27,6 +28,7 @@ struct interface {
 	const char *name;
 	uint32_t ifindex;
 	uint32_t link_header;
+	uint8_t build[12]; /* as in struct gate_interface */
 	struct kernel_programs programs;
 	bool loaded;
 };
@@ -40,6 +42,16 @@ static int fail(struct diag *diag, int error, const char *what)
 static int open_map(const struct state *state, const char *name)
 {
 	return kernel_map_open(state->pins, name);
+}
+
+static void identify_build(uint8_t ret_build[12])
+{
+	uint8_t sha256[32];
+	size_t size;
+	const void *object = kernel_object(&size);
+
+	digest_bytes(object, size, sha256);
+	memcpy(ret_build, sha256, 12);
 }
 
 /* Checks before anything is touched. */
@@ -69,6 +81,7 @@ static int find_interface(const struct table *table, struct diag *diag, struct i
 			   interface->name);
 		return -EOPNOTSUPP;
 	}
+	identify_build(interface->build);
 	interface->ifindex = (uint32_t)ifindex;
 	interface->link_header = link == LINK_ETHERNET ? ETHERNET_HEADER : 0;
 	return 0;
@@ -120,23 +133,30 @@ static int load_programs(const struct state *state, struct interface *interface,
 	return error == -EACCES ? -ENOTSUP : error;
 }
 
+/* In one batch, for the kernel waits for a grace period after each update of such a map. */
 static int fill_shards(const struct state *state, enum kernel_table table)
 {
 	_close_ int outer = open_map(state, kernel_table_name(table));
-	uint32_t last = GATE_FLOW_SHARDS - 1, id;
+	uint32_t shards[GATE_FLOW_SHARDS], last = GATE_FLOW_SHARDS - 1, id, count = 0;
+	int inner[GATE_FLOW_SHARDS], error = 0;
 
 	if (outer < 0)
 		return outer;
 	if (!kernel_map_get(outer, &last, &id))
-		return 0; /* filled in order by an earlier load */
-	for (uint32_t shard = 0; shard < GATE_FLOW_SHARDS; shard++) {
-		_close_ int inner = kernel_table_create(table, GATE_FLOWS_PER_SHARD);
-		int error = inner < 0 ? inner : kernel_map_put(outer, &shard, &inner);
-
-		if (error)
-			return error;
+		return 0; /* filled by an earlier load */
+	for (; count < GATE_FLOW_SHARDS; count++) {
+		shards[count] = count;
+		inner[count] = kernel_table_create(table, GATE_FLOWS_PER_SHARD);
+		if (inner[count] < 0) {
+			error = inner[count];
+			break;
+		}
 	}
-	return 0;
+	if (!error)
+		error = kernel_map_fill(outer, shards, inner, count);
+	while (count)
+		close(inner[--count]);
+	return error;
 }
 
 /* Once for the life of the pins: the flow tables and the secret that spreads flows over them. */
@@ -386,6 +406,7 @@ static int register_interface(const struct state *state, const struct interface 
 	if (!kernel_map_get(names, &slot, &old) && old.ifindex != interface->ifindex)
 		kernel_map_delete(guarded, &old.ifindex);
 	strncpy(entry.name, interface->name, sizeof(entry.name) - 1);
+	memcpy(entry.build, interface->build, sizeof(entry.build));
 	error = kernel_map_put(names, &slot, &entry);
 	return error ? error : kernel_map_put(guarded, &interface->ifindex, &slot);
 }
@@ -406,22 +427,52 @@ static int attach(const struct state *state, const struct interface *interface, 
 	return error ? fail(diag, error, "cannot attach to the interface") : 0;
 }
 
-static int load_interface(const struct state *state, const struct gate_policy *policy,
-			  struct interface *interface, struct diag *diag, uint32_t *ret_number)
+/* Our programs of this very build are there: there is nothing to verify and attach again. */
+static bool is_running(const struct state *state, const struct interface *interface)
 {
-	uint32_t slot;
+	_close_ int names = open_map(state, "interfaces");
+	struct gate_interface entry;
+	uint32_t slot = 0;
+
+	if (names < 0 || kernel_map_get(names, &slot, &entry) ||
+	    entry.ifindex != interface->ifindex ||
+	    memcmp(entry.build, interface->build, sizeof(entry.build)))
+		return false;
+	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
+		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
+						  direction);
+
+		if (kernel_attached(&hook) != ATTACHED)
+			return false;
+	}
+	return true;
+}
+
+static int prepare(const struct state *state, struct interface *interface, struct diag *diag)
+{
 	int error = load_programs(state, interface, diag);
 
 	if (error)
 		return error;
 	error = prepare_flows(state);
 	if (!error)
-		error = build_generation(state, policy, &slot, ret_number);
-	if (!error)
 		error = kernel_collector_start(&interface->programs);
+	return error ? fail(diag, error, "cannot prepare the kernel's tables") : 0;
+}
+
+static int load_interface(const struct state *state, const struct gate_policy *policy,
+			  struct interface *interface, struct diag *diag, uint32_t *ret_number)
+{
+	bool running = is_running(state, interface);
+	uint32_t slot;
+	int error = running ? 0 : prepare(state, interface, diag);
+
+	if (error)
+		return error;
+	error = build_generation(state, policy, &slot, ret_number);
 	if (error)
 		return fail(diag, error, "cannot fill the kernel's tables");
-	error = attach(state, interface, diag);
+	error = running ? 0 : attach(state, interface, diag);
 	if (error)
 		return error;
 	error = publish(state, slot);

@@ -117,6 +117,11 @@ static int to_log(enum libbpf_print_level level, const char *format, va_list arg
 	return vfprintf(log_stream, format, arguments);
 }
 
+const void *kernel_object(size_t *ret_size)
+{
+	return gate_bpf__elf_bytes(ret_size);
+}
+
 static int pin_maps(struct gate_bpf *gate, const char *pins)
 {
 	struct bpf_map *map;

@@ -49,6 +49,9 @@ struct kernel_programs {
 	int collect;
 };
 
+/* The object that the programs are loaded from. */
+const void *kernel_object(size_t *ret_size);
+
 /*
  * Loads the programs for one guarded interface. Maps that are pinned under @pins are used, the
  * others are created and pinned there. Where it fails, *ret_log has what libbpf and the verifier
