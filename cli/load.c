@@ -90,6 +90,8 @@ int command_unload(const struct options *options, char **arguments)
 	struct state state = state_get();
 	struct sources none = {};
 	struct diag diag = {};
+	struct gate_status status;
+	bool loaded = !gate_status(&state, &status);
 	int error = load_undo(&state, &diag);
 
 	(void)options;
@@ -100,6 +102,7 @@ int command_unload(const struct options *options, char **arguments)
 		print_error("unloading needs root: try sudo");
 	if (error)
 		return exit_code_of(error);
-	printf("the programs are detached: nothing is judged any more\n");
+	printf(loaded ? "the programs are detached: nothing is judged any more\n" :
+			"nothing is loaded\n");
 	return EXIT_DONE;
 }

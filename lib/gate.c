@@ -87,18 +87,34 @@ static int find_interface(const struct table *table, struct diag *diag, struct i
 	return 0;
 }
 
+/* Of the directory itself or, where it is not there yet, of the closest one above it. */
+static bool is_bpf_fs(const char *directory)
+{
+	_free_ char *path = mem_strdup(directory);
+	struct statfs fs;
+	char *slash;
+
+	while (statfs(path, &fs)) {
+		slash = strrchr(path, '/');
+		if (errno != ENOENT || !slash || slash == path)
+			return false;
+		*slash = '\0';
+	}
+	return (unsigned int)fs.f_type == BPF_FS_MAGIC;
+}
+
 static int prepare_pins(const struct state *state, struct diag *diag)
 {
-	struct statfs fs;
-	int error = state_mkdir(state->pins, 0700);
+	int error;
 
-	if (error || statfs(state->pins, &fs))
-		return fail(diag, error ? error : -errno, state->pins);
-	if ((unsigned int)fs.f_type == BPF_FS_MAGIC)
-		return 0;
-	diag_error(diag, PLACE_NONE, "%s is not on a BPF file system: mount -t bpf bpf /sys/fs/bpf",
-		   state->pins);
-	return -ENOTSUP;
+	if (!is_bpf_fs(state->pins) && !geteuid()) {
+		diag_error(diag, PLACE_NONE,
+			   "%s is not on a BPF file system: mount -t bpf bpf /sys/fs/bpf",
+			   state->pins);
+		return -ENOTSUP;
+	}
+	error = state_mkdir(state->pins, 0700);
+	return error ? fail(diag, error, state->pins) : 0;
 }
 
 /* One interface at a time: what is guarded now stays guarded until somebody says otherwise. */
