@@ -2,6 +2,7 @@
 #include "inventory.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,26 @@ static void check_names(const struct inventory *inventory, struct diag *diag)
 	}
 }
 
+static void check_interfaces(const struct policy *policy, struct diag *diag)
+{
+	const struct words *interfaces = &policy->interfaces;
+
+	if (interfaces->count > GATE_GUARDED_MAX)
+		diag_error(diag, interfaces->place, "%zu interfaces, and %d are the limit",
+			   interfaces->count, GATE_GUARDED_MAX);
+	for (size_t i = 0; i < interfaces->count; i++) {
+		const struct word *name = &interfaces->items[i];
+
+		if (!*name->text || strlen(name->text) >= IFNAMSIZ || strpbrk(name->text, "/ \t\n"))
+			diag_error(diag, name->place, "\"%s\" cannot be the name of an interface",
+				   name->text);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(name->text, interfaces->items[j].text))
+				diag_error(diag, name->place, "\"%s\" stands here twice",
+					   name->text);
+	}
+}
+
 static uint32_t device_speaks(const struct inventory *inventory, const struct policy_device *device,
 			      struct diag *diag)
 {
@@ -86,7 +107,7 @@ static uint32_t device_speaks(const struct inventory *inventory, const struct po
 			   device->name.text);
 		return 0;
 	}
-	for (size_t slot = 0; slot < guarded; slot++)
+	for (size_t slot = 0; slot < guarded && slot < GATE_GUARDED_MAX; slot++)
 		if (!strcmp(inventory_interface(inventory->policy, slot), device->interface.text))
 			return 1u << slot;
 	return GATE_SPEAKS_OUTSIDE;
@@ -271,7 +292,9 @@ void inventory_build(const struct policy *policy, const struct box *box, struct 
 		.ipsets = INDEX(policy->ipsets, policy->ipsets_count, name),
 	};
 
+	inventory.ipset_sets = mem_alloc(policy->ipsets_count * sizeof(*inventory.ipset_sets));
 	check_names(&inventory, diag);
+	check_interfaces(policy, diag);
 	check_hosts(policy, diag);
 	check_groups(policy, diag);
 	check_tags(&inventory, diag);
@@ -294,6 +317,9 @@ void inventory_free(struct inventory *inventory)
 	index_free(&inventory->groups);
 	index_free(&inventory->tags);
 	index_free(&inventory->ipsets);
+	for (size_t i = 0; inventory->policy && i < inventory->policy->ipsets_count; i++)
+		set_free(&inventory->ipset_sets[i].set);
+	free(inventory->ipset_sets);
 	free(inventory->owners);
 	set_free(&inventory->reachable);
 	*inventory = (struct inventory){};

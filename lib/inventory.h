@@ -31,6 +31,17 @@ struct owner {
 	uint32_t speaks; /* GATE_SPEAKS_… of bpf/abi.h */
 };
 
+/* What an ipset holds, found out once: select.c. */
+struct ipset {
+	enum {
+		IPSET_UNKNOWN,
+		IPSET_OPEN, /* being found out: whoever meets it again is inside itself */
+		IPSET_KNOWN,
+		IPSET_WRONG, /* and that was told */
+	} state;
+	struct set set;
+};
+
 struct inventory {
 	const struct policy *policy;
 	const struct box *box; /* may be NULL */
@@ -38,8 +49,8 @@ struct inventory {
 	struct index users;   /* of devices by the word `user` */
 	struct owner *owners; /* sorted by first address, the wider one first */
 	size_t owners_count, owners_capacity;
-	struct set
-		reachable; /* addresses and routes of approved devices: what "*" means as source */
+	struct ipset *ipset_sets; /* one for each of policy->ipsets */
+	struct set reachable;	  /* what "*" means as source: approved devices and their routes */
 };
 
 /*

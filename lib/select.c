@@ -322,7 +322,8 @@ static int apply_operation(const struct selection *selection, const struct word 
 	inner.set = removes ? &operand : set;
 	inner.depth++;
 	if (starts_with(word.text, "group:") || starts_with(word.text, "tag:") ||
-	    strchr(word.text, '@') || !strcmp(word.text, "*")) {
+	    strchr(word.text, '@') || !strcmp(word.text, "*") ||
+	    (starts_with(word.text, "autogroup:") && strcmp(word.text, "autogroup:internet"))) {
 		diag_error(selection->diag, entry->place,
 			   "an ipset holds addresses, prefixes, hosts, ipsets and "
 			   "autogroup:internet, not \"%s\"",
@@ -340,20 +341,40 @@ static int apply_operation(const struct selection *selection, const struct word 
 	return error;
 }
 
-static int fill_ipset(const struct selection *selection, const struct policy_group *ipset,
-		      struct set *set)
+/* Carries out the operations of an ipset, which may name others. */
+static int find_out(const struct selection *selection, const struct policy_group *ipset,
+		    struct ipset *ret_ipset)
 {
 	int error = 0;
 
 	if (selection->depth >= IPSET_DEPTH_MAX) {
-		diag_error(selection->diag, selection->word->place,
-			   "\"%s\" contains itself, or ipsets are nested more than %d deep",
-			   selection->word->text, IPSET_DEPTH_MAX);
+		diag_error(selection->diag, ipset->name.place,
+			   "ipsets are nested more than %d deep", IPSET_DEPTH_MAX);
 		return -EINVAL;
 	}
 	for (size_t i = 0; i < ipset->members.count && !error; i++)
-		error = apply_operation(selection, &ipset->members.items[i], set);
+		error = apply_operation(selection, &ipset->members.items[i], &ret_ipset->set);
+	set_normalise(&ret_ipset->set);
 	return error;
+}
+
+static int fill_ipset(const struct selection *selection, const struct policy_group *ipset,
+		      struct set *set)
+{
+	const struct inventory *inventory = selection->inventory;
+	struct ipset *known = &inventory->ipset_sets[ipset - inventory->policy->ipsets];
+
+	if (known->state == IPSET_UNKNOWN) {
+		known->state = IPSET_OPEN;
+		known->state = find_out(selection, ipset, known) ? IPSET_WRONG : IPSET_KNOWN;
+	}
+	if (known->state == IPSET_OPEN)
+		diag_error(selection->diag, selection->word->place, "\"%s\" contains itself",
+			   ipset->name.text);
+	if (known->state != IPSET_KNOWN)
+		return -EINVAL;
+	set_append_set(set, &known->set);
+	return 0;
 }
 
 static int select_ipset(const struct selection *selection)
@@ -368,6 +389,7 @@ static int select_ipset(const struct selection *selection)
 	error = fill_ipset(selection, ipset, &set);
 	if (error)
 		return error;
+	set_normalise(&set);
 	if (selection->side == SIDE_DESTINATION) {
 		set_append_set(selection->set, &set);
 		return 0;
