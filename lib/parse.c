@@ -15,6 +15,7 @@ struct parser {
 	struct policy *policy;
 	const struct json_document *document;
 	struct diag *diag;
+	bool clean; /* all that the present rule has could be read: what it lacks is told */
 };
 
 /* A key of an object and what reads its value into the object's struct. */
@@ -207,7 +208,7 @@ static struct words take_one(struct parser *parser, place_t place, struct words 
 			taken = *lists[i];
 		}
 	}
-	if (!given(&taken))
+	if (!given(&taken) && parser->clean)
 		diag_error(parser->diag, place, "a rule needs one of %s", names);
 	return taken;
 }
@@ -228,6 +229,15 @@ static struct policy_rule *new_rule(struct parser *parser, const struct json *va
 	return &policy->rules[policy->rules_count++];
 }
 
+static void read_rule(struct parser *parser, const struct json *value, const struct field *keys,
+		      size_t count, struct rule_fields *fields)
+{
+	size_t errors = parser->diag->errors;
+
+	read_object(parser, value, keys, count, fields);
+	parser->clean = parser->diag->errors == errors;
+}
+
 static void read_acl(struct parser *parser, const struct json *value, size_t number)
 {
 	struct rule_fields fields = { .ip = none,
@@ -240,13 +250,12 @@ static void read_acl(struct parser *parser, const struct json *value, size_t num
 	struct words *dst[] = { &fields.dst, &fields.ports, &fields.destinations };
 	struct words *src[] = { &fields.src, &fields.sources, &fields.users };
 	struct policy_rule *rule = new_rule(parser, value);
-	size_t errors = parser->diag->errors;
 
 	rule->number = number;
 	if (!expect(parser, value, JSON_OBJECT))
 		return;
-	read_object(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
-	if (!fields.action.text && parser->diag->errors == errors)
+	read_rule(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
+	if (!fields.action.text && parser->clean)
 		diag_error(parser->diag, rule->place, "a rule needs \"action\"");
 	rule->name = fields.name;
 	rule->expires = fields.expires;
@@ -269,12 +278,14 @@ static void read_grant(struct parser *parser, const struct json *value, size_t n
 	rule->grant = true;
 	if (!expect(parser, value, JSON_OBJECT))
 		return;
-	read_object(parser, value, grant_keys, ARRAY_SIZE(grant_keys), &fields);
+	read_rule(parser, value, grant_keys, ARRAY_SIZE(grant_keys), &fields);
 	rule->name = fields.name;
 	rule->expires = fields.expires;
 	rule->ip = fields.ip;
 	rule->src = fields.src;
 	rule->dst = fields.dst;
+	if (!parser->clean)
+		return;
 	if (!given(&rule->src))
 		diag_error(parser->diag, rule->place, "a grant needs \"src\"");
 	if (!given(&rule->dst))
