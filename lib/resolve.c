@@ -214,20 +214,20 @@ static void add_clause(struct resolver *resolver, uint32_t rule, uint32_t src, u
 								      span->count };
 }
 
-/* The ports of a destination, and whether they go with the protocol. */
-static int parse_ports(struct resolver *resolver, const struct word *word, const char *text,
-		       uint8_t protocol, struct ports *ret_ports)
+/* The ports in a word of @key, and whether they go with the protocol. */
+static int parse_ports(struct resolver *resolver, const char *key, const struct word *word,
+		       const char *text, uint8_t protocol, struct ports *ret_ports)
 {
 	_free_ char *message = NULL;
 	char number[8];
 
 	if (ports_parse(text, ret_ports, &message)) {
-		diag_error(resolver->diag, word->place, "dst=\"%s\": %s", word->text, message);
+		diag_error(resolver->diag, word->place, "%s=\"%s\": %s", key, word->text, message);
 		return -EINVAL;
 	}
 	if (protocol && !protocol_has_ports(protocol) && !ports_are_all(ret_ports)) {
 		diag_error(resolver->diag, word->place,
-			   "dst=\"%s\": protocol %s has no ports: write \"*\"", word->text,
+			   "%s=\"%s\": protocol %s has no ports: write \"*\"", key, word->text,
 			   protocol_name(protocol, number));
 		ports_free(ret_ports);
 		return -EINVAL;
@@ -295,7 +295,7 @@ static void resolve_host_ports(struct resolver *resolver, uint32_t rule, uint32_
 	if (resolve_host_port(word, resolver->diag, &host, &text))
 		return;
 	name = (struct word){ host, word->place };
-	if (parse_ports(resolver, word, text, protocol, &ports))
+	if (parse_ports(resolver, "dst", word, text, protocol, &ports))
 		return;
 	add_service(resolver, protocol, &ports, &span);
 	ports_free(&ports);
@@ -335,7 +335,7 @@ static void resolve_ip(struct resolver *resolver, const struct word *word, struc
 	struct ports ports;
 
 	if (parse_protocol(resolver, &protocol_word, &protocol) ||
-	    parse_ports(resolver, word, colon ? colon + 1 : word->text, protocol, &ports))
+	    parse_ports(resolver, "ip", word, colon ? colon + 1 : word->text, protocol, &ports))
 		return;
 	add_service(resolver, protocol, &ports, span);
 	ports_free(&ports);
@@ -387,7 +387,7 @@ static int64_t resolve_expiry(struct resolver *resolver, const struct policy_rul
 
 static void warn_empty(struct resolver *resolver, const struct words *words)
 {
-	if (words->place != PLACE_NONE && !words->count)
+	if (words->place != PLACE_NONE && !words->count && !resolver->diag->errors)
 		diag_warning(resolver->diag, words->place,
 			     "this list is empty: the rule matches nothing");
 }
@@ -432,7 +432,7 @@ static void resolve_expectation(struct resolver *resolver, const struct policy_t
 	bool single;
 
 	if (resolve_host_port(dst, resolver->diag, &host, &text) ||
-	    parse_ports(resolver, dst, text, protocol, &ports))
+	    parse_ports(resolver, "dst", dst, text, protocol, &ports))
 		return;
 	single = ports.count == 1 && ports.items[0].low == ports.items[0].high;
 	expectation.port = single ? ports.items[0].low : 0;

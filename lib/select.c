@@ -456,8 +456,10 @@ void select_check_ipsets(const struct inventory *inventory, struct diag *diag)
 	const struct policy *policy = inventory->policy;
 
 	for (size_t i = 0; i < policy->ipsets_count; i++) {
+		const struct word *name = &policy->ipsets[i].name;
 		_set_ struct set set = {};
 
-		select_set(inventory, &policy->ipsets[i].name, SIDE_DESTINATION, diag, &set);
+		if (starts_with(name->text, "ipset:")) /* if not, it was told */
+			select_set(inventory, name, SIDE_DESTINATION, diag, &set);
 	}
 }
