@@ -49,14 +49,15 @@ enum direction {
 #define GATE_MARK_MASK	 (GATE_MARK_JUDGED | GATE_MARK_REPLY)
 
 /*
- * Where packets come from. Guarded interfaces are slots 0 … GATE_GUARDED_MAX - 1. An identity's
- * `speaks` has bit 1 << slot for each place that its address may send from.
+ * Where packets come from: a slot. Guarded interfaces have the first ones, then those unguarded ones
+ * that a device of the policy is bound to. An identity's `speaks` has bit 1 << slot for each place
+ * that its address may send from; GATE_SPEAKS_OUTSIDE stands for every unguarded interface.
  */
-#define GATE_GUARDED_MAX     28
-#define GATE_FROM_UNGUARDED  28	  /* an interface without our programs */
+#define GATE_GUARDED_MAX     14
+#define GATE_OUTSIDE_MAX     14	  /* slots GATE_GUARDED_MAX … */
+#define GATE_FROM_UNGUARDED  28	  /* an interface that the policy does not name */
 #define GATE_FROM_SELF	     29	  /* this box */
 #define GATE_FROM_UNKNOWN    0xff /* no packet has come from this side of the flow yet */
-#define GATE_SPEAKS_GUARDED  ((1u << GATE_GUARDED_MAX) - 1)
 #define GATE_SPEAKS_OUTSIDE  (1u << GATE_FROM_UNGUARDED)
 #define GATE_SPEAKS_SELF     (1u << GATE_FROM_SELF)
 #define GATE_SPEAKS_REJECTED (1u << 31) /* known, but not approved */
@@ -179,6 +180,8 @@ enum flow_state {
 
 #define FLOW_SEEN_REPLY	     (1u << 0)
 #define FLOW_SEEN_OPENER_FIN (1u << 1) /* nothing brings it back to ESTABLISHED */
+#define FLOW_SEEN_REPLY_FIN  (1u << 2)
+#define FLOW_SEEN_OVER	     (1u << 3) /* both closed, or the opener reset it: nothing prolongs it */
 
 /*
  * Elements are recycled at once after a delete, so a pointer may outlive its flow. What decides a

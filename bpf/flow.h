@@ -143,48 +143,63 @@ static __always_inline void flow_delete(const struct flow_key *key)
 		flow_count(false);
 }
 
-/* Replaces what the key held: a flow that expired, or the connection before this SYN. */
+/*
+ * In place of what the key held: a flow that expired, or the connection before this SYN. A full
+ * shard still has room for that.
+ */
 static __always_inline int flow_create(const struct flow_key *key, const struct gate_flow *flow)
 {
 	long error;
 
 	if (!key->shard)
 		return REASON_MAP_ERROR;
-	flow_delete(key);
 	error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_NOEXIST);
 	if (!error)
 		flow_count(true);
+	if (error == -EEXIST)
+		error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_EXIST);
 	if (error == -E2BIG)
 		return REASON_FLOW_TABLE_FULL;
-	/* EEXIST: another CPU judged a packet of this flow by the same policy and was first */
-	return !error || error == -EEXIST ? REASON_NONE : REASON_MAP_ERROR;
+	return error ? REASON_MAP_ERROR : REASON_NONE;
 }
 
 /*
  * RST and FIN shorten the life of a flow, and never end it: they may be forged or stale. An opener
  * that has not closed takes it back to ESTABLISHED, if the other side ever answered.
  */
-static __always_inline void flow_track_tcp(struct gate_flow *flow, __u8 flags, bool original)
+static __always_inline void flow_track_tcp(struct gate_flow *flow, __u8 flags, bool original,
+					   __u64 now)
 {
-	if (original && flags & TCP_FIN)
-		flow->seen |= FLOW_SEEN_OPENER_FIN;
-	if (flags & (TCP_RST | TCP_FIN))
+	const __u8 both = FLOW_SEEN_OPENER_FIN | FLOW_SEEN_REPLY_FIN;
+
+	if (flags & TCP_FIN)
+		flow->seen |= original ? FLOW_SEEN_OPENER_FIN : FLOW_SEEN_REPLY_FIN;
+	if ((original && flags & TCP_RST) || (flow->seen & both) == both)
+		flow->seen |= FLOW_SEEN_OVER;
+	if (flags & (TCP_RST | TCP_FIN)) {
+		if (flow->state != FLOW_CLOSING)
+			flow->last = now; /* there is time to close, however long it was idle */
 		flow->state = FLOW_CLOSING;
-	else if (original && flags & TCP_ACK &&
-		 (flow->seen & (FLOW_SEEN_REPLY | FLOW_SEEN_OPENER_FIN)) == FLOW_SEEN_REPLY)
+	} else if (original && flags & TCP_ACK &&
+		   (flow->seen & (FLOW_SEEN_REPLY | FLOW_SEEN_OPENER_FIN | FLOW_SEEN_OVER)) ==
+			   FLOW_SEEN_REPLY) {
 		flow->state = FLOW_ESTABLISHED;
+	}
 }
 
-/* Only the opener's packets keep a flow alive: a peer cannot hold a pinhole open by itself. */
+/*
+ * Only the opener's packets keep a flow alive, and none once it is over: else a peer could hold a
+ * pinhole open by itself, with what the opener's kernel answers to it.
+ */
 static __always_inline void flow_track(struct gate_flow *flow, const struct packet *packet,
 				       bool original, __u64 now)
 {
-	if (original)
-		flow->last = now;
-	else
+	if (!original)
 		flow->seen |= FLOW_SEEN_REPLY;
+	else if (!(flow->seen & FLOW_SEEN_OVER))
+		flow->last = now;
 	if (packet->kind == KIND_TCP)
-		flow_track_tcp(flow, packet->tcp_flags, original);
+		flow_track_tcp(flow, packet->tcp_flags, original, now);
 	else if (!original)
 		flow->state = FLOW_ESTABLISHED;
 }

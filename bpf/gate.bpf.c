@@ -33,14 +33,20 @@ struct judgement {
 	struct generation generation;
 	struct flow_key key;
 	struct gate_identity src;
+	struct gate_address quoted_dst; /* of the packet that an ICMP error quotes */
 	__u64 now;
 	__u32 device; /* whom to count it for */
 	__u32 rule;
-	__u8 quoted_protocol; /* of the packet that an ICMP error quotes */
-	__u8 from;	      /* GATE_FROM_… */
-	bool first;	      /* nobody of ours has judged this packet yet: it may open a flow */
+	__u8 quoted_protocol;
+	__u8 from;  /* GATE_FROM_… */
+	bool first; /* nobody of ours has judged this packet yet: it may open a flow */
 	bool reply;
 };
+
+static __always_inline bool is_guarded(__u8 from)
+{
+	return from < GATE_GUARDED_MAX;
+}
 
 /*
  * 6. The source must belong to a device that may speak where the packet came from. Whoever may not
@@ -48,19 +54,22 @@ struct judgement {
  */
 static __always_inline int bind_source(const struct gate_identity *src, __u8 from)
 {
+	__u32 places = 1u << (from & 31);
+
 	if (from == GATE_FROM_SELF) {
 		if (src->speaks & GATE_SPEAKS_SELF)
 			return REASON_NONE;
-		from = GATE_FROM_UNGUARDED; /* E4: not its own address */
+		places = GATE_SPEAKS_OUTSIDE; /* E4: not its own address, so as E3 */
 	}
 	if (src->speaks & GATE_SPEAKS_SELF)
-		return from == GATE_FROM_UNGUARDED ? REASON_NAT_UNIDENTIFIED :
-						     REASON_SPOOFED_SOURCE;
+		return is_guarded(from) ? REASON_SPOOFED_SOURCE : REASON_NAT_UNIDENTIFIED;
 	if (src->speaks & GATE_SPEAKS_REJECTED)
 		return REASON_UNAPPROVED;
-	if (!src->device && from != GATE_FROM_UNGUARDED)
+	if (!is_guarded(from))
+		places |= GATE_SPEAKS_OUTSIDE;
+	else if (!src->device)
 		return REASON_UNKNOWN_SOURCE;
-	return src->speaks & 1u << (from & 31) ? REASON_NONE : REASON_SPOOFED_SOURCE;
+	return src->speaks & places ? REASON_NONE : REASON_SPOOFED_SOURCE;
 }
 
 static __always_inline bool same_address(const struct gate_address *one,
@@ -173,7 +182,8 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	if (GATE_STAMP_FROM(stamp, side) == judgement->from)
 		return REASON_NONE;
 	reason = bind_packet(judgement);
-	if (reason)
+	/* what was found out under an older generation is not kept under a newer one */
+	if (reason || GATE_STAMP_GENERATION(stamp) != judgement->generation.number)
 		return reason;
 	stamp_replace(flow, stamp,
 		      GATE_STAMP(GATE_STAMP_GENERATION(stamp), stamp >> 16,
@@ -299,7 +309,21 @@ static __noinline int quoted_key(struct __sk_buff *skb, struct judgement *judgem
 		return REASON_NO_STATE;
 	flow_key_get(&quoted, judgement->generation.seed, &judgement->key);
 	judgement->quoted_protocol = quoted.protocol;
+	judgement->quoted_dst = quoted.dst;
 	return REASON_NONE;
+}
+
+/* Who belongs to no device is known by its address alone. */
+static __always_inline bool may_tell(const struct judgement *judgement,
+				     const struct gate_flow *flow)
+{
+	const struct gate_identity *src = &judgement->src;
+
+	if (src->speaks & GATE_SPEAKS_SELF)
+		return true;
+	if (!src->device)
+		return same_address(&judgement->packet.src, &judgement->quoted_dst);
+	return src->device == flow->device[!(judgement->key.side & 1)];
 }
 
 /*
@@ -324,18 +348,41 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 	reason = revalidate(judgement, flow);
 	if (reason)
 		return reason;
-	if (!(judgement->src.speaks & GATE_SPEAKS_SELF) &&
-	    judgement->src.device != flow->device[!(judgement->key.side & 1)])
+	if (!may_tell(judgement, flow))
 		return REASON_NO_STATE;
 	judgement->rule = flow->rule;
 	judgement->reply = judgement->key.side == flow->opener;
 	return REASON_NONE;
 }
 
-static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgement)
+/*
+ * Where does a packet come from that leaves through us? The kernel knows the interface.
+ * E1 guarded and judged there: its flow must exist and still be allowed.
+ * E2 guarded, and somebody removed our mark: judged as if it just came in there.
+ * E3 another interface: judged; no source that is bound to a guarded one.
+ * E4 this box: judged as its own; a source that is not its own as E3.
+ */
+static __always_inline void origin(struct __sk_buff *skb, struct judgement *judgement)
+{
+	__u32 ifindex = skb->ingress_ifindex;
+	void *table = bpf_map_lookup_elem(&slots, &judgement->generation.slot);
+	__u32 *slot = ifindex && table ? bpf_map_lookup_elem(table, &ifindex) : NULL;
+
+	judgement->first = true;
+	judgement->from = ifindex ? GATE_FROM_UNGUARDED : GATE_FROM_SELF;
+	if (!slot)
+		return;
+	judgement->from = *slot;
+	judgement->first = !is_guarded(judgement->from) || !(skb->mark & GATE_MARK_JUDGED);
+}
+
+static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgement, int direction)
 {
 	int reason = generation_get(&judgement->generation);
 
+	if (!reason && direction == DIRECTION_EGRESS)
+		origin(skb, judgement);
+	skb->mark &= ~GATE_MARK_MASK; /* 1 */
 	if (!reason)
 		reason = packet_parse(skb, link_header, &judgement->packet);
 	if (reason)
@@ -357,7 +404,8 @@ static __always_inline void identify(struct judgement *judgement, int reason)
 		return;
 	identity_get(&judgement->generation, judgement->packet.version, &judgement->packet.src,
 		     &judgement->src);
-	if (judgement->src.speaks & 1u << (judgement->from & 31))
+	judgement->src.speaks &= ~GATE_SPEAKS_REJECTED;
+	if (!bind_source(&judgement->src, judgement->from))
 		judgement->device = judgement->src.device;
 }
 
@@ -402,43 +450,20 @@ SEC("tc")
 int gate_ingress(struct __sk_buff *skb)
 {
 	struct judgement judgement = { .from = own_slot, .first = true };
-	int reason;
+	int reason = judge(skb, &judgement, DIRECTION_INGRESS);
 
-	skb->mark &= ~GATE_MARK_MASK; /* 1 */
-	reason = judge(skb, &judgement);
 	if (!reason)
 		skb->mark |= GATE_MARK_JUDGED | (judgement.reply ? GATE_MARK_REPLY : 0);
 	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
-}
-
-/*
- * Where does a packet come from that leaves through us? The kernel knows the interface.
- * E1 guarded and judged there: its flow must exist and still be allowed.
- * E2 guarded, and somebody removed our mark: judged as if it just came in there.
- * E3 another interface: judged; no source that is bound to a guarded one.
- * E4 this box: judged as its own; a source that is not its own as E3.
- */
-static __always_inline void origin(struct __sk_buff *skb, struct judgement *judgement)
-{
-	__u32 ifindex = skb->ingress_ifindex;
-	__u32 *slot = ifindex ? bpf_map_lookup_elem(&guarded, &ifindex) : NULL;
-
-	judgement->first = true;
-	judgement->from = ifindex ? GATE_FROM_UNGUARDED : GATE_FROM_SELF;
-	if (slot) {
-		judgement->from = *slot;
-		judgement->first = !(skb->mark & GATE_MARK_JUDGED);
-	}
 }
 
 SEC("tc")
 int gate_egress(struct __sk_buff *skb)
 {
 	struct judgement judgement = {};
+	int reason = judge(skb, &judgement, DIRECTION_EGRESS);
 
-	origin(skb, &judgement);
-	skb->mark &= ~GATE_MARK_MASK;
-	return finish(skb, &judgement, DIRECTION_EGRESS, judge(skb, &judgement));
+	return finish(skb, &judgement, DIRECTION_EGRESS, reason);
 }
 
 #define COLLECT_INTERVAL (SECOND / 10) /* one shard a tick: the whole table in 6.4 s */

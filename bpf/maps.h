@@ -57,6 +57,14 @@ struct ranges_inner {
 	__uint(value_size, sizeof(struct gate_range));
 };
 
+/* ifindex → slot */
+struct slots_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+};
+
 struct flows4_inner {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, GATE_FLOWS_PER_SHARD);
@@ -86,6 +94,7 @@ PER_GENERATION(prefix4, prefix4_inner);
 PER_GENERATION(prefix6, prefix6_inner);
 PER_GENERATION(pairs, pairs_inner);
 PER_GENERATION(ranges, ranges_inner);
+PER_GENERATION(slots, slots_inner);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -108,14 +117,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct gate_interface);
 } interfaces SEC(".maps");
-
-/* ifindex → slot of a guarded interface */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, GATE_GUARDED_MAX);
-	__type(key, __u32);
-	__type(value, __u32);
-} guarded SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);

@@ -272,7 +272,10 @@ static __always_inline int packet_transport(struct __sk_buff *skb, struct packet
 	case IPPROTO_UDP:
 		return packet_ports(skb, packet, UDP_HEADER);
 	case IPPROTO_SCTP:
-		return packet_ports(skb, packet, SCTP_HEADER);
+	case IPPROTO_DCCP: /* rules know no ports of these two, but flows do */
+	case IPPROTO_UDPLITE:
+		return packet_ports(skb, packet,
+				    packet->protocol == IPPROTO_UDPLITE ? UDP_HEADER : SCTP_HEADER);
 	case IPPROTO_ICMP:
 		return packet->version == 4 ? packet_icmp(skb, packet) : REASON_MALFORMED;
 	case IPPROTO_ICMPV6:
@@ -340,6 +343,8 @@ static __always_inline int packet_quoted_ports(struct __sk_buff *skb, struct pac
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+	case IPPROTO_UDPLITE:
 		__builtin_memcpy(&quoted->sport, header, 2);
 		__builtin_memcpy(&quoted->dport, header + 2, 2);
 		return REASON_NONE;

@@ -30,7 +30,7 @@ static void asked_free(struct asked *asked)
 	set_free(&asked->to);
 }
 
-/* An address is taken as it is: whether it belongs to a device is part of the answer. */
+/* Addresses and devices are taken as they are: whether they may speak is part of the answer. */
 static int name_to_set(const struct inventory *inventory, const char *name, enum side side,
 		       struct diag *diag, struct set *set)
 {
@@ -40,7 +40,7 @@ static int name_to_set(const struct inventory *inventory, const char *name, enum
 
 	if (!address_parse(name, &address))
 		set_append(set, address, address);
-	else
+	else if (!select_device(inventory, name, set))
 		error = select_set(inventory, &word, side, diag, set);
 	set_normalise(set);
 	if (!error && set_size(set) > QUESTION_ADDRESSES_MAX) {
@@ -165,6 +165,13 @@ static void print_json(const struct checked *checked, const struct asked *asked,
 	printf("}\n");
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text);
+
+	return length >= strlen(end) && !strcmp(text + length - strlen(end), end);
+}
+
 /* "DST:PORT/PROTO", "DST:PORT" for TCP, "DST/PROTO" where the protocol has no ports. */
 static int parse_destination(const char *text, struct diag *diag, char **ret_host, char **ret_port,
 			     char **ret_protocol)
@@ -177,7 +184,8 @@ static int parse_destination(const char *text, struct diag *diag, char **ret_hos
 	uint8_t protocol;
 
 	*ret_protocol = mem_strdup(slash && !prefix ? slash + 1 : "tcp");
-	if (!protocol_parse(*ret_protocol, &protocol) && !protocol_has_ports(protocol)) {
+	if (!protocol_parse(*ret_protocol, &protocol) && !protocol_has_ports(protocol) &&
+	    !ends_with(host_port, ":*")) {
 		*ret_host = TAKE_PTR(host_port);
 		*ret_port = mem_strdup("*");
 		return 0;
@@ -294,7 +302,7 @@ int command_can(const struct options *options, char **arguments)
 	struct checked checked = {};
 	int error, code;
 
-	if (options->batch ? arguments[0] != NULL : !arguments[0] || !arguments[1]) {
+	if (options->batch ? arguments[0] || options->json : !arguments[0] || !arguments[1]) {
 		print_error("usage: aclctl can SRC DST:PORT[/PROTO], or aclctl can --batch");
 		return EXIT_USAGE;
 	}

@@ -8,19 +8,10 @@
 #include "json_out.h"
 #include "mem.h"
 
-static void print_json(struct checked *checked, const char *file)
-{
-	printf("{\"schema_version\":%d,\"file\":", JSON_SCHEMA_VERSION);
-	json_out_string(file, stdout);
-	printf(",\"accepted\":%s,\"findings\":", checked->diag.errors ? "false" : "true");
-	json_out_diag(&checked->diag, &checked->sources, stdout);
-	printf("}\n");
-}
-
 static int report(struct checked *checked, const struct options *options, const char *file)
 {
 	if (options->json)
-		print_json(checked, file);
+		json_out_checked(checked, file, stdout);
 	else
 		print_diag(&checked->diag, &checked->sources);
 	if (checked->diag.errors)
@@ -40,8 +31,8 @@ int command_check(const struct options *options, char **arguments)
 	struct checked checked = {};
 	int error, code;
 
-	if (options->print && strcmp(options->print, "table")) {
-		print_error("--print takes \"table\"");
+	if (options->print && (options->json || strcmp(options->print, "table"))) {
+		print_error("--print takes \"table\", and does not go with --json");
 		return EXIT_USAGE;
 	}
 	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), NULL,

@@ -39,3 +39,12 @@ void json_out_diag(struct diag *diag, const struct sources *sources, FILE *out)
 	}
 	fputc(']', out);
 }
+
+void json_out_checked(struct checked *checked, const char *file, FILE *out)
+{
+	fprintf(out, "{\"schema_version\":%d,\"file\":", JSON_SCHEMA_VERSION);
+	json_out_string(file, out);
+	fprintf(out, ",\"accepted\":%s,\"findings\":", checked->diag.errors ? "false" : "true");
+	json_out_diag(&checked->diag, &checked->sources, out);
+	fprintf(out, "}\n");
+}

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "diag.h"
+#include "check.h"
 
 #define JSON_SCHEMA_VERSION 1
 
@@ -13,5 +13,8 @@ void json_out_string(const char *text, FILE *out);
 
 /* The findings as an array of objects. */
 void json_out_diag(struct diag *diag, const struct sources *sources, FILE *out);
+
+/* A whole document: whether a policy is accepted, and the findings. */
+void json_out_checked(struct checked *checked, const char *file, FILE *out);
 
 #endif

@@ -12,12 +12,6 @@
 #include "json_out.h"
 #include "mem.h"
 
-static void guard_instead(struct table *table, const char *interface)
-{
-	free(table->interfaces[0]);
-	table->interfaces[0] = mem_strdup(interface);
-}
-
 static void print_report(const struct load_report *report, const struct checked *checked,
 			 const struct options *options)
 {
@@ -39,8 +33,6 @@ static int load(const struct options *options, struct checked *checked)
 	struct load_report report;
 	int error;
 
-	if (options->interface)
-		guard_instead(&checked->table, options->interface);
 	error = load_checked(&state, checked, &report);
 	print_diag(&checked->diag, &checked->sources);
 	if (exit_code_of(error) == EXIT_PRIVILEGE)
@@ -54,7 +46,7 @@ static int load(const struct options *options, struct checked *checked)
 int command_load(const struct options *options, char **arguments)
 {
 	const char *unreadable;
-	struct checked checked = {};
+	struct checked checked = { .interface = options->interface };
 	struct box box = {};
 	int error = box_read(&box), code;
 

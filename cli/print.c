@@ -61,6 +61,12 @@ static size_t token_length(const char *text, size_t size)
 	return isalnum((unsigned char)*text) || *text == '-' ? length : 1;
 }
 
+/* All bytes of a character but the first begin with the bits 10 (RFC 3629). */
+static bool begins_character(char byte)
+{
+	return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
 /* Tabs are kept in front of the caret, so that it stands where the finding is. */
 static void print_line(const struct position *position)
 {
@@ -72,10 +78,12 @@ static void print_line(const struct position *position)
 	fprintf(stderr, "%5u | %.*s\n      | ", position->line, (int)position->length,
 		position->start);
 	for (size_t i = 0; i < at; i++)
-		fputc(position->start[i] == '\t' ? '\t' : ' ', stderr);
+		if (begins_character(position->start[i]))
+			fputc(position->start[i] == '\t' ? '\t' : ' ', stderr);
 	fputc('^', stderr);
 	for (size_t i = 1; i < length; i++)
-		fputc('~', stderr);
+		if (begins_character(position->start[at + i]))
+			fputc('~', stderr);
 	fputc('\n', stderr);
 }
 

@@ -68,7 +68,10 @@ int command_test(const struct options *options, char **arguments)
 			    &unreadable);
 	if (error && !checked.diag.errors)
 		print_error("%s: %s", unreadable, strerror(-error));
-	print_diag(&checked.diag, &checked.sources);
+	if (error && options->json)
+		json_out_checked(&checked, arguments[0], stdout);
+	else
+		print_diag(&checked.diag, &checked.sources);
 	code = error ? exit_code_of(error) : run(&checked, options);
 	checked_free(&checked);
 	return code;

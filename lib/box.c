@@ -22,11 +22,17 @@ static address_t address_of(const struct sockaddr *sockaddr)
 		(const uint8_t *)&((const struct sockaddr_in6 *)sockaddr)->sin6_addr, 16);
 }
 
+/* 127.0.0.0/8 and ::1; other addresses of the loopback interface are known outside as well. */
+static bool is_loopback(address_t address)
+{
+	return address == 1 || (address_is_ipv4(address) && (address >> 24 & 0xff) == 127);
+}
+
 static bool is_wanted(const struct ifaddrs *item)
 {
 	int family = item->ifa_addr ? item->ifa_addr->sa_family : AF_UNSPEC;
 
-	return (family == AF_INET || family == AF_INET6) && !(item->ifa_flags & IFF_LOOPBACK);
+	return family == AF_INET || family == AF_INET6;
 }
 
 int box_read(struct box *ret_box)
@@ -39,6 +45,8 @@ int box_read(struct box *ret_box)
 		return -errno;
 	for (const struct ifaddrs *item = list; item; item = item->ifa_next) {
 		if (!is_wanted(item))
+			continue;
+		if (is_loopback(address_of(item->ifa_addr)))
 			continue;
 		box.addresses = mem_grow(box.addresses, box.count, &capacity,
 					 sizeof(*box.addresses));

@@ -5,8 +5,7 @@
 
 #include "inventory.h"
 
-/* Every address of every interface, loopback aside: no packet with one of those comes from outside.
- */
+/* Every address but 127.0.0.0/8 and ::1: no packet with one of these comes from outside. */
 int box_read(struct box *ret_box);
 
 void box_free(struct box *box);

@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <time.h>
+
+#include "mem.h"
 
 static int read_sources(struct checked *checked, const char *file, const char *inventory,
 			const char **ret_unreadable)
@@ -95,6 +98,15 @@ void check_tests(struct checked *checked)
 	}
 }
 
+/* Before names are resolved: a device that is bound to this interface must mean the guarded one. */
+static void guard_instead(struct policy *policy, const char *interface)
+{
+	free(policy->interfaces.items);
+	policy->interfaces.items = mem_alloc(sizeof(*policy->interfaces.items));
+	policy->interfaces.items[0] = (struct word){ interface, PLACE_NONE };
+	policy->interfaces.count = 1;
+}
+
 int check_sources(struct checked *checked, const struct box *box)
 {
 	const struct source *sources = checked->sources.items;
@@ -104,6 +116,8 @@ int check_sources(struct checked *checked, const struct box *box)
 
 	if (error)
 		return error;
+	if (checked->interface)
+		guard_instead(&checked->policy, checked->interface);
 	inventory_build(&checked->policy, box, diag, &checked->inventory);
 	select_check_ipsets(&checked->inventory, diag);
 	resolve(&checked->policy, &checked->inventory, time(NULL), diag, &checked->ruleset);

@@ -10,6 +10,7 @@
 
 /* A policy and all that was made of it. Built in place: its parts point at each other. */
 struct checked {
+	const char *interface; /* to guard in place of those of the policy; NULL: those */
 	struct sources sources;
 	struct diag diag;
 	struct policy policy;

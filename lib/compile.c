@@ -645,6 +645,10 @@ static void name_devices(struct compiler *compiler)
 	table->interfaces = mem_alloc(table->interfaces_count * sizeof(*table->interfaces));
 	for (size_t i = 0; i < table->interfaces_count; i++)
 		table->interfaces[i] = mem_strdup(inventory_interface(policy, i));
+	table->outside_count = compiler->inventory->outside_count;
+	table->outside = mem_alloc(table->outside_count * sizeof(*table->outside));
+	for (size_t i = 0; i < table->outside_count; i++)
+		table->outside[i] = mem_strdup(compiler->inventory->outside[i]);
 }
 
 static void compiler_free(struct compiler *compiler)

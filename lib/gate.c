@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gate.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -22,7 +21,7 @@
 #define ETHERNET_HEADER 14
 
 /* The tables of a generation, from TABLE_ADDR4 on. */
-#define GENERATION_TABLES (TABLE_RANGES + 1)
+#define GENERATION_TABLES (TABLE_SLOTS + 1)
 
 struct interface {
 	const char *name;
@@ -315,6 +314,27 @@ static struct rows range_rows(const struct gate_policy *policy)
 	return rows;
 }
 
+static void add_slot(struct rows *rows, const char *interface, uint32_t slot)
+{
+	uint32_t ifindex = if_nametoindex(interface);
+
+	if (ifindex)
+		rows_add(rows, &ifindex, &slot);
+}
+
+/* An interface that is not there has no slot: nothing passes from it, until the next load. */
+static struct rows slot_rows(const struct table *table)
+{
+	struct rows rows = rows_new(table->interfaces_count + table->outside_count,
+				    sizeof(uint32_t), sizeof(uint32_t));
+
+	for (uint32_t i = 0; i < table->interfaces_count; i++)
+		add_slot(&rows, table->interfaces[i], i);
+	for (uint32_t i = 0; i < table->outside_count; i++)
+		add_slot(&rows, table->outside[i], GATE_GUARDED_MAX + i);
+	return rows;
+}
+
 static struct rows rows_of(const struct gate_policy *policy, enum kernel_table table)
 {
 	switch (table) {
@@ -326,6 +346,8 @@ static struct rows rows_of(const struct gate_policy *policy, enum kernel_table t
 		return prefix_rows(policy, table == TABLE_PREFIX4);
 	case TABLE_PAIRS:
 		return pair_rows(policy->table);
+	case TABLE_SLOTS:
+		return slot_rows(policy->table);
 	default:
 		return range_rows(policy);
 	}
@@ -408,39 +430,64 @@ static struct kernel_hook hook_of(const struct state *state, const char *interfa
 	return (struct kernel_hook){ state->pins, interface, ifindex, direction };
 }
 
-/* Which ifindex is guarded, before the first program runs there. */
-static int register_interface(const struct state *state, const struct interface *interface)
+/* What is written of the build is what is_running() will believe: nothing, before it runs. */
+static int register_interface(const struct state *state, const struct interface *interface,
+			      bool attached)
 {
 	_close_ int names = open_map(state, "interfaces");
-	_close_ int guarded = open_map(state, "guarded");
-	struct gate_interface entry = { .ifindex = interface->ifindex }, old = {};
+	struct gate_interface entry = { .ifindex = interface->ifindex };
 	uint32_t slot = 0;
-	int error;
 
-	if (names < 0 || guarded < 0)
-		return names < 0 ? names : guarded;
-	if (!kernel_map_get(names, &slot, &old) && old.ifindex != interface->ifindex)
-		kernel_map_delete(guarded, &old.ifindex);
+	if (names < 0)
+		return names;
 	strncpy(entry.name, interface->name, sizeof(entry.name) - 1);
-	memcpy(entry.build, interface->build, sizeof(entry.build));
-	error = kernel_map_put(names, &slot, &entry);
-	return error ? error : kernel_map_put(guarded, &interface->ifindex, &slot);
+	if (attached)
+		memcpy(entry.build, interface->build, sizeof(entry.build));
+	return kernel_map_put(names, &slot, &entry);
+}
+
+static int attach_one(const struct state *state, const struct interface *interface,
+		      enum direction direction, int program)
+{
+	struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex, direction);
+	int error = kernel_attach(&hook, program);
+
+	if (error)
+		return error;
+	return kernel_attached(&hook) == ATTACHED ? 0 : -EEXIST;
 }
 
 /* Egress first: nothing leaves unjudged while packets already come in judged. */
-static int attach(const struct state *state, const struct interface *interface, struct diag *diag)
+static int attach_both(const struct state *state, const struct interface *interface)
 {
-	struct kernel_hook egress = hook_of(state, interface->name, interface->ifindex,
-					    DIRECTION_EGRESS);
-	struct kernel_hook ingress = hook_of(state, interface->name, interface->ifindex,
-					     DIRECTION_INGRESS);
-	int error = register_interface(state, interface);
+	int error = register_interface(state, interface, false);
 
 	if (!error)
-		error = kernel_attach(&egress, interface->programs.egress);
+		error = attach_one(state, interface, DIRECTION_EGRESS, interface->programs.egress);
 	if (!error)
-		error = kernel_attach(&ingress, interface->programs.ingress);
-	return error ? fail(diag, error, "cannot attach to the interface") : 0;
+		error = attach_one(state, interface, DIRECTION_INGRESS,
+				   interface->programs.ingress);
+	return error ? error : register_interface(state, interface, true);
+}
+
+static int attach(const struct state *state, const struct interface *interface, struct diag *diag)
+{
+	int error = attach_both(state, interface);
+
+	if (error == -EEXIST)
+		diag_error(
+			diag, PLACE_NONE,
+			"somebody else's program runs before ours on \"%s\", and may let packets "
+			"pass: remove it",
+			interface->name);
+	else if (error == -EBUSY)
+		diag_error(diag, PLACE_NONE,
+			   "our programs run on an interface that was called \"%s\": unload, then "
+			   "load again",
+			   interface->name);
+	else if (error)
+		fail(diag, error, "cannot attach to the interface");
+	return error;
 }
 
 /* Our programs of this very build are there: there is nothing to verify and attach again. */
@@ -501,13 +548,16 @@ static bool is_published(const struct state *state)
 	struct gate_active active = {};
 	uint32_t zero = 0;
 
-	return map >= 0 && !kernel_map_get(map, &zero, &active) && active.slot;
+	if (map < 0)
+		return map != -ENOENT; /* what cannot be read may be there */
+	return kernel_map_get(map, &zero, &active) || active.slot;
 }
 
 int gate_load(const struct state *state, const struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number)
 {
 	struct interface interface = {};
+	bool published;
 	int error = find_interface(policy->table, diag, &interface);
 
 	if (!error)
@@ -516,28 +566,13 @@ int gate_load(const struct state *state, const struct gate_policy *policy, struc
 		error = check_same_interface(state, &interface, diag);
 	if (error)
 		return error;
+	published = is_published(state);
 	error = load_interface(state, policy, &interface, diag, ret_number);
 	if (interface.loaded)
 		kernel_programs_close(&interface.programs);
-	if (error && !is_published(state))
+	if (error && !published)
 		gate_unload(state, diag);
 	return error;
-}
-
-static int unpin_all(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	int error = 0;
-
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && unlinkat(dirfd(dir), entry->d_name, 0))
-			error = -errno;
-	}
-	closedir(dir);
-	return !error && rmdir(path) ? -errno : error;
 }
 
 static int detach_slot(const struct state *state, const struct gate_interface *interface)
@@ -566,7 +601,7 @@ int gate_unload(const struct state *state, struct diag *diag)
 			error = detach_slot(state, &interface);
 	}
 	if (!error)
-		error = unpin_all(state->pins);
+		error = kernel_unpin(state->pins);
 	return error ? fail(diag, error, "cannot unload") : 0;
 }
 

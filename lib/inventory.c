@@ -92,7 +92,26 @@ static void check_interfaces(const struct policy *policy, struct diag *diag)
 	}
 }
 
-static uint32_t device_speaks(const struct inventory *inventory, const struct policy_device *device,
+/* The slot of an unguarded interface. */
+static uint32_t outside_slot(struct inventory *inventory, const struct word *name,
+			     struct diag *diag)
+{
+	size_t slot = 0;
+
+	while (slot < inventory->outside_count && strcmp(inventory->outside[slot], name->text))
+		slot++;
+	if (slot == GATE_OUTSIDE_MAX) {
+		diag_error(diag, name->place,
+			   "devices are bound to more than %d unguarded interfaces",
+			   GATE_OUTSIDE_MAX);
+		return 0;
+	}
+	if (slot == inventory->outside_count)
+		inventory->outside[inventory->outside_count++] = name->text;
+	return 1u << (GATE_GUARDED_MAX + slot);
+}
+
+static uint32_t device_speaks(struct inventory *inventory, const struct policy_device *device,
 			      struct diag *diag)
 {
 	size_t guarded = inventory_interfaces(inventory->policy);
@@ -110,7 +129,7 @@ static uint32_t device_speaks(const struct inventory *inventory, const struct po
 	for (size_t slot = 0; slot < guarded && slot < GATE_GUARDED_MAX; slot++)
 		if (!strcmp(inventory_interface(inventory->policy, slot), device->interface.text))
 			return 1u << slot;
-	return GATE_SPEAKS_OUTSIDE;
+	return outside_slot(inventory, &device->interface, diag);
 }
 
 static void own(struct inventory *inventory, const struct prefix *prefix, uint32_t device,
@@ -131,6 +150,18 @@ static int parse_prefix(const struct word *word, struct diag *diag, struct prefi
 	else if (error)
 		diag_error(diag, word->place, "\"%s\" is not an address or prefix", word->text);
 	return error;
+}
+
+/*
+ * What is behind this box does not speak as the box; and an exit node has the rest of the world
+ * behind it, but is not the only way there.
+ */
+static uint32_t route_speaks(const struct policy_device *device, const struct prefix *route,
+			     uint32_t speaks)
+{
+	if (device->self)
+		return (speaks & ~GATE_SPEAKS_SELF) | GATE_SPEAKS_OUTSIDE;
+	return prefix_is_default(route) ? speaks | GATE_SPEAKS_OUTSIDE : speaks;
 }
 
 static void own_device(struct inventory *inventory, uint32_t number, struct diag *diag)
@@ -155,7 +186,7 @@ static void own_device(struct inventory *inventory, uint32_t number, struct diag
 	}
 	for (size_t i = 0; i < device->routes.count; i++)
 		if (!parse_prefix(&device->routes.items[i], diag, &prefix))
-			own(inventory, &prefix, number, speaks);
+			own(inventory, &prefix, number, route_speaks(device, &prefix, speaks));
 	if (!device->addresses.count && !device->self)
 		diag_error(diag, device->name.place, "device \"%s\" has no \"addresses\"",
 			   device->name.text);

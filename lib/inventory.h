@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "abi.h"
 #include "address.h"
 #include "diag.h"
 #include "index.h"
@@ -44,7 +45,9 @@ struct ipset {
 
 struct inventory {
 	const struct policy *policy;
-	const struct box *box; /* may be NULL */
+	const struct box *box;		       /* may be NULL */
+	const char *outside[GATE_OUTSIDE_MAX]; /* unguarded interfaces that devices are bound to */
+	size_t outside_count;
 	struct index devices, hosts, groups, tags, ipsets;
 	struct index users;   /* of devices by the word `user` */
 	struct owner *owners; /* sorted by first address, the wider one first */

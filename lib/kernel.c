@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "filter.h"
 #include "gate.skel.h"
 #include "mem.h"
 
@@ -86,6 +87,7 @@ static const struct {
 			  sizeof(struct gate_ports), 0 },
 	[TABLE_RANGES] = { "ranges", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_range),
 			   BPF_F_INNER_MAP },
+	[TABLE_SLOTS] = { "slots", BPF_MAP_TYPE_HASH, 4, 4, 0 },
 	[TABLE_FLOWS4] = { "flows4", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow4_key),
 			   sizeof(struct gate_flow), 0 },
 	[TABLE_FLOWS6] = { "flows6", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow6_key),
@@ -225,7 +227,7 @@ static int link_info(int link, uint32_t *ret_ifindex, uint32_t *ret_program)
 	return 0;
 }
 
-/* -ENOENT: no link; -ENODEV: a link whose device is gone, or another one. */
+/* -ENOENT: no link; -ENODEV: one whose device is gone; -EBUSY: one that lives on another device. */
 static int open_link(const struct kernel_hook *hook, uint32_t *ret_program)
 {
 	_free_ char *path = link_path(hook);
@@ -238,25 +240,53 @@ static int open_link(const struct kernel_hook *hook, uint32_t *ret_program)
 	error = link_info(link, &ifindex, ret_program);
 	if (error)
 		return error;
-	return ifindex == hook->ifindex ? TAKE_FD(link) : -ENODEV;
+	if (ifindex != hook->ifindex)
+		return ifindex ? -EBUSY : -ENODEV;
+	return TAKE_FD(link);
+}
+
+/* The program that packets meet first; 0 where there is none, or no TCX (before 6.6). */
+static uint32_t first_tcx(const struct kernel_hook *hook)
+{
+	uint32_t programs[64] = {}, count = ARRAY_SIZE(programs);
+
+	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, programs,
+			   &count))
+		return 0;
+	return programs[0];
+}
+
+/* The pin changes hands in one step: an old link lives until the new one does. */
+static int create_link(const struct kernel_hook *hook, int program)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = ATTACH_BEFORE);
+	_free_ char *path = link_path(hook);
+	_free_ char *temporary = mem_printf("%s_new", path);
+	_close_ int link = bpf_link_create(program, (int)hook->ifindex, tcx_type(hook->direction),
+					   &options);
+
+	if (link < 0)
+		return -errno;
+	unlink(temporary); /* of a load that was killed */
+	if (bpf_obj_pin(link, temporary) || rename(temporary, path)) {
+		int error = -errno;
+
+		unlink(temporary);
+		return error;
+	}
+	return 0;
 }
 
 static int attach_tcx(const struct kernel_hook *hook, int program)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = ATTACH_BEFORE);
-	_free_ char *path = link_path(hook);
-	_close_ int link = -1;
-	uint32_t old;
+	uint32_t old = 0;
+	_close_ int link = open_link(hook, &old);
 
-	link = open_link(hook, &old);
-	if (link >= 0)
+	if (link == -EBUSY)
+		return link;
+	if (link >= 0 && first_tcx(hook) == old)
 		return bpf_link_update(link, program, NULL) ? -errno : 0;
-	if (link == -ENODEV)
-		unlink(path);
-	link = bpf_link_create(program, (int)hook->ifindex, tcx_type(hook->direction), &options);
-	if (link < 0)
-		return -errno;
-	return bpf_obj_pin(link, path) ? -errno : 0;
+	return create_link(hook, program);
 }
 
 static struct bpf_tc_hook filter_hook(const struct kernel_hook *hook)
@@ -333,18 +363,6 @@ int kernel_detach(const struct kernel_hook *hook)
 	return detach_filter(hook);
 }
 
-/* The first program of the kernel's list, 0 where it is empty or the kernel has none (before 6.6).
- */
-static uint32_t first_tcx(const struct kernel_hook *hook)
-{
-	uint32_t programs[64] = {}, count = ARRAY_SIZE(programs);
-
-	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, programs,
-			   &count))
-		return 0;
-	return programs[0];
-}
-
 enum kernel_attached kernel_attached(const struct kernel_hook *hook)
 {
 	uint32_t program = 0, first = first_tcx(hook);
@@ -354,5 +372,36 @@ enum kernel_attached kernel_attached(const struct kernel_hook *hook)
 		return first == program ? ATTACHED : ATTACHED_BEHIND;
 	if (!filter_program(hook))
 		return ATTACHED_NOT;
-	return first ? ATTACHED_BEHIND : ATTACHED;
+	if (first ||
+	    !filter_is_first(hook->ifindex, hook->direction, FILTER_PRIORITY, FILTER_HANDLE))
+		return ATTACHED_BEHIND;
+	return ATTACHED;
+}
+
+static const char *const other_maps[] = { "generations",     "active",	      "collector",
+					  "device_counters", "rule_counters", "flow_counters",
+					  "interfaces" };
+
+static int unpin(const char *pins, const char *name)
+{
+	_free_ char *path = mem_printf("%s/%s", pins, name);
+
+	return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+/*
+ * Flows go before the generations that they are compared with: if we are killed in between, none is
+ * left that a later load could take for newer than it is.
+ */
+int kernel_unpin(const char *pins)
+{
+	int error = 0;
+
+	for (int table = TABLE_MAX - 1; table >= 0 && !error; table--)
+		error = unpin(pins, tables[table].name);
+	for (size_t i = 0; i < ARRAY_SIZE(other_maps) && !error; i++)
+		error = unpin(pins, other_maps[i]);
+	if (!error && rmdir(pins) && errno != ENOENT && errno != ENOTEMPTY)
+		error = -errno;
+	return error;
 }

@@ -33,6 +33,7 @@ enum kernel_table {
 	TABLE_PREFIX6,
 	TABLE_PAIRS,
 	TABLE_RANGES,
+	TABLE_SLOTS,
 	TABLE_FLOWS4,
 	TABLE_FLOWS6,
 	TABLE_MAX
@@ -89,5 +90,8 @@ enum kernel_attached {
 };
 
 enum kernel_attached kernel_attached(const struct kernel_hook *hook);
+
+/* Removes the pins of all maps, and the directory if nothing else is in it. */
+int kernel_unpin(const char *pins);
 
 #endif

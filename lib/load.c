@@ -2,6 +2,7 @@
 #include "load.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -53,6 +54,17 @@ static int store(const struct state *state, const struct sources *sources)
 	return state_write(state, LOAD_INVENTORY, sources->items[1].text, sources->items[1].size);
 }
 
+static void warn_absent(const struct table *table, struct diag *diag)
+{
+	for (size_t i = 0; i < table->outside_count; i++)
+		if (!if_nametoindex(table->outside[i]))
+			diag_warning(
+				diag, PLACE_NONE,
+				"there is no interface \"%s\": devices that are bound to it can "
+				"open nothing until it is there and the policy is loaded again",
+				table->outside[i]);
+}
+
 static int load_numbered(const struct state *state, struct checked *checked, struct ids *ids,
 			 struct load_report *report)
 {
@@ -95,6 +107,7 @@ int load_checked(const struct state *state, struct checked *checked, struct load
 		diag_error(&checked->diag, PLACE_NONE, "%s/ids: %s", state->dir, strerror(-error));
 		return error;
 	}
+	warn_absent(&checked->table, &checked->diag);
 	digest_sources(&checked->sources, report.sha256);
 	error = number(&checked->table, &ids, &checked->diag);
 	if (!error)

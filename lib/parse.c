@@ -560,7 +560,7 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 	}
 	if (!has_section(policy.documents[0], "acls") &&
 	    !has_section(policy.documents[0], "grants"))
-		diag_warning(diag, file->base,
+		diag_warning(diag, json_place(policy.documents[0], json_root(policy.documents[0])),
 			     "neither \"acls\" nor \"grants\": everything is denied");
 	*ret_policy = policy;
 	return 0;

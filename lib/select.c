@@ -27,22 +27,33 @@ static bool starts_with(const char *text, const char *prefix)
 	return !strncmp(text, prefix, strlen(prefix));
 }
 
-/* Returns whether it has an address, and is approved. */
-static bool add_device(const struct inventory *inventory, const struct policy_device *device,
-		       struct set *set)
+static bool add_addresses(const struct inventory *inventory, const struct policy_device *device,
+			  struct set *set)
 {
 	const struct box *box = inventory->box;
 	size_t before = set->count;
 	struct prefix prefix;
 
-	if (device->unapproved)
-		return false;
 	for (size_t i = 0; device->self && box && i < box->count; i++)
 		set_append(set, box->addresses[i], box->addresses[i]);
 	for (size_t i = 0; i < device->addresses.count; i++)
 		if (!prefix_parse(device->addresses.items[i].text, &prefix))
 			set_append_prefix(set, &prefix);
 	return set->count > before;
+}
+
+/* Returns whether it is approved and has an address. */
+static bool add_device(const struct inventory *inventory, const struct policy_device *device,
+		       struct set *set)
+{
+	return !device->unapproved && add_addresses(inventory, device, set);
+}
+
+bool select_device(const struct inventory *inventory, const char *name, struct set *set)
+{
+	const struct policy_device *device = index_find(&inventory->devices, name);
+
+	return device && add_addresses(inventory, device, set);
 }
 
 /* Adds every device that @matches; returns whether there was one. */
@@ -352,8 +363,9 @@ static int find_out(const struct selection *selection, const struct policy_group
 			   "ipsets are nested more than %d deep", IPSET_DEPTH_MAX);
 		return -EINVAL;
 	}
-	for (size_t i = 0; i < ipset->members.count && !error; i++)
-		error = apply_operation(selection, &ipset->members.items[i], &ret_ipset->set);
+	for (size_t i = 0; i < ipset->members.count; i++)
+		if (apply_operation(selection, &ipset->members.items[i], &ret_ipset->set))
+			error = -EINVAL;
 	set_normalise(&ret_ipset->set);
 	return error;
 }
@@ -391,6 +403,8 @@ static int select_ipset(const struct selection *selection)
 		return error;
 	set_normalise(&set);
 	if (selection->side == SIDE_DESTINATION) {
+		if (!set.count)
+			warn_empty(selection, "this ipset is empty");
 		set_append_set(selection->set, &set);
 		return 0;
 	}

@@ -33,6 +33,12 @@ int select_set(const struct inventory *inventory, const struct word *word, enum 
 /* The untagged devices of one user. Returns whether there is any. */
 bool select_user_devices(const struct inventory *inventory, const char *user, struct set *set);
 
+/*
+ * The addresses of a device, approved or not; false where there is none of that name, or without
+ * addresses.
+ */
+bool select_device(const struct inventory *inventory, const char *name, struct set *set);
+
 /* Can autogroup:self stand beside this source? Users, groups and autogroup:member can. */
 bool select_is_personal(const struct word *word);
 

@@ -107,6 +107,9 @@ static void print_speaks(const struct table *table, uint32_t speaks, FILE *out)
 	for (size_t slot = 0; slot < table->interfaces_count; slot++)
 		if (speaks & 1u << slot)
 			fprintf(out, " on %s", table->interfaces[slot]);
+	for (size_t slot = 0; slot < table->outside_count; slot++)
+		if (speaks & 1u << (GATE_GUARDED_MAX + slot))
+			fprintf(out, " on %s", table->outside[slot]);
 	if (speaks & GATE_SPEAKS_OUTSIDE)
 		fprintf(out, " outside");
 	if (speaks & GATE_SPEAKS_SELF)
@@ -199,6 +202,7 @@ void table_free(struct table *table)
 	free(table->rules);
 	free_names(table->devices, table->devices_count);
 	free_names(table->interfaces, table->interfaces_count);
+	free_names(table->outside, table->outside_count);
 	free(table->addresses);
 	free(table->prefixes);
 	free(table->pairs);

@@ -42,8 +42,10 @@ struct table {
 	size_t rules_count;
 	char **devices;
 	size_t devices_count;
-	char **interfaces;
+	char **interfaces; /* guarded, by slot */
 	size_t interfaces_count;
+	char **outside; /* unguarded, by slot from GATE_GUARDED_MAX on */
+	size_t outside_count;
 	uint32_t features;     /* GATE_HAS_… */
 	uint32_t fine, coarse; /* how many classes there are */
 };
