@@ -221,13 +221,13 @@ static int can_one(const struct checked *checked, const struct options *options,
 /* A line that cannot be read is answered with "error", and the next one is read. */
 static int answer_line(const struct checked *checked, char *line, struct diag *diag)
 {
-	char *src = strtok(line, " \t\n"), *dst = strtok(NULL, " \t\n");
-	char *protocol = strtok(NULL, " \t\n"), *port = strtok(NULL, " \t\n");
+	char *src = strtok(line, " \t\r\n"), *dst = strtok(NULL, " \t\r\n");
+	char *protocol = strtok(NULL, " \t\r\n"), *port = strtok(NULL, " \t\r\n");
 	struct asked asked = { .src = src, .dst = dst };
 	struct answer answer;
 	int error = 0;
 
-	if (!port || strtok(NULL, " \t\n")) {
+	if (!port || strtok(NULL, " \t\r\n")) {
 		diag_error(diag, PLACE_NONE, "a line is \"SRC DST PROTO PORT\"");
 		error = -EINVAL;
 	}

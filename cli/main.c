@@ -110,6 +110,17 @@ static void long_options(const struct command *command, struct option *table)
 	*table = (struct option){};
 }
 
+/* An answer that could not be written is none: the disk may be full. */
+static int close_output(int code)
+{
+	bool failed = ferror(stdout);
+
+	if (!fclose(stdout) && !failed)
+		return code;
+	print_error("cannot write the answer");
+	return code ? code : EXIT_REJECTED;
+}
+
 static int run(const struct command *command, int count, char **arguments)
 {
 	struct option table[ARRAY_SIZE(option_table) + 2];
@@ -132,7 +143,7 @@ static int run(const struct command *command, int count, char **arguments)
 		print_command(command, stderr);
 		return EXIT_USAGE;
 	}
-	return command->run(&options, arguments + optind);
+	return close_output(command->run(&options, arguments + optind));
 }
 
 int main(int count, char **arguments)

@@ -11,6 +11,17 @@ bool address_is_ipv4(address_t address)
 	return address >= ADDRESS_IPV4 && address <= ADDRESS_IPV4_LAST;
 }
 
+bool address_is_host(address_t address)
+{
+	unsigned int first = address_is_ipv4(address) ? address >> 24 & 0xff :
+							(unsigned int)(address >> 120);
+
+	if (address_is_ipv4(address))
+		return first != 0 && first != 127 &&
+		       (first < 224 || (first >= 240 && address != ADDRESS_IPV4_LAST));
+	return address > 1 && first != 0xff;
+}
+
 unsigned int address_bytes(address_t address, uint8_t bytes[16])
 {
 	unsigned int count = address_is_ipv4(address) ? 4 : 16;

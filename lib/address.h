@@ -25,6 +25,9 @@ struct prefix {
 
 bool address_is_ipv4(address_t address);
 
+/* No packet may come from these: unspecified, loopback, multicast, broadcast (RFC 6890). */
+bool address_is_host(address_t address);
+
 /* Returns 0, or -EINVAL. An IPv4-mapped address in IPv6 form is refused: it is never on the wire.
  */
 int address_parse(const char *text, address_t *ret_address);

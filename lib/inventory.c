@@ -72,6 +72,11 @@ static void check_names(const struct inventory *inventory, struct diag *diag)
 	}
 }
 
+static bool is_interface_name(const char *name)
+{
+	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n");
+}
+
 static void check_interfaces(const struct policy *policy, struct diag *diag)
 {
 	const struct words *interfaces = &policy->interfaces;
@@ -82,7 +87,7 @@ static void check_interfaces(const struct policy *policy, struct diag *diag)
 	for (size_t i = 0; i < interfaces->count; i++) {
 		const struct word *name = &interfaces->items[i];
 
-		if (!*name->text || strlen(name->text) >= IFNAMSIZ || strpbrk(name->text, "/ \t\n"))
+		if (!is_interface_name(name->text))
 			diag_error(diag, name->place, "\"%s\" cannot be the name of an interface",
 				   name->text);
 		for (size_t j = 0; j < i; j++)
@@ -164,12 +169,37 @@ static uint32_t route_speaks(const struct policy_device *device, const struct pr
 	return prefix_is_default(route) ? speaks | GATE_SPEAKS_OUTSIDE : speaks;
 }
 
+static void own_route(struct inventory *inventory, uint32_t number, const struct word *word,
+		      uint32_t speaks, struct diag *diag)
+{
+	const struct policy_device *device = &inventory->policy->devices[number];
+	struct prefix prefix;
+
+	if (parse_prefix(word, diag, &prefix))
+		return;
+	if (!address_is_host(prefix.first) && !prefix_is_default(&prefix))
+		diag_error(diag, word->place, "%s cannot be behind a device", word->text);
+	else
+		own(inventory, &prefix, number, route_speaks(device, &prefix, speaks));
+}
+
+static void check_device(const struct policy_device *device, struct diag *diag)
+{
+	if (device->user.text && !strchr(device->user.text, '@'))
+		diag_error(diag, device->user.place, "\"%s\" is not a user: a user has an '@'",
+			   device->user.text);
+	if (device->interface.text && !is_interface_name(device->interface.text))
+		diag_error(diag, device->interface.place,
+			   "\"%s\" cannot be the name of an interface", device->interface.text);
+}
+
 static void own_device(struct inventory *inventory, uint32_t number, struct diag *diag)
 {
 	const struct policy_device *device = &inventory->policy->devices[number];
 	uint32_t speaks = device_speaks(inventory, device, diag);
 	struct prefix prefix;
 
+	check_device(device, diag);
 	if (device->unapproved)
 		speaks |= GATE_SPEAKS_REJECTED;
 	for (size_t i = 0; i < device->addresses.count; i++) {
@@ -181,12 +211,14 @@ static void own_device(struct inventory *inventory, uint32_t number, struct diag
 			diag_error(diag, word->place,
 				   "an address of a device is one address; "
 				   "a network behind it belongs under \"routes\"");
+		else if (!address_is_host(prefix.first))
+			diag_error(diag, word->place, "%s cannot be the address of a device",
+				   word->text);
 		else
 			own(inventory, &prefix, number, speaks);
 	}
 	for (size_t i = 0; i < device->routes.count; i++)
-		if (!parse_prefix(&device->routes.items[i], diag, &prefix))
-			own(inventory, &prefix, number, route_speaks(device, &prefix, speaks));
+		own_route(inventory, number, &device->routes.items[i], speaks, diag);
 	if (!device->addresses.count && !device->self)
 		diag_error(diag, device->name.place, "device \"%s\" has no \"addresses\"",
 			   device->name.text);

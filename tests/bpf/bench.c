@@ -27,7 +27,7 @@
 
 static struct {
 	struct state state;
-	uint32_t ifindex;
+	uint32_t wg, lan; /* ifindexes */
 	struct kernel_programs programs[SLOTS][LINKS];
 	int flows[VERSIONS][GATE_FLOW_SHARDS];
 	int flow_counters;
@@ -70,9 +70,11 @@ static void load_programs(uint32_t slot, unsigned int link_header)
 void bench_open(void)
 {
 	bench.state = state_get();
-	bench.ifindex = if_nametoindex(SANDBOX_INTERFACE);
+	bench.wg = if_nametoindex(SANDBOX_WG);
+	bench.lan = if_nametoindex(SANDBOX_LAN);
 	bench.loaded = "";
-	ck_assert_uint_ne(bench.ifindex, 0);
+	ck_assert_uint_ne(bench.wg, 0);
+	ck_assert_uint_ne(bench.lan, 0);
 	ck_assert_int_eq(state_mkdir(bench.state.pins, 0700), 0);
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		load_programs(slot, 0);
@@ -151,22 +153,6 @@ static const char *first_error(void)
 	return "";
 }
 
-/* The generation knows the interface that is there; it is made to know two more. */
-static void add_interfaces(void)
-{
-	uint32_t ifindexes[] = { bench.ifindex, IFINDEX_ASIDE, IFINDEX_LAN };
-	uint32_t slots[] = { 0, 1, GATE_GUARDED_MAX };
-	_close_ int active = kernel_map_open(bench.state.pins, "active");
-	_close_ int outer = kernel_map_open(bench.state.pins, "slots");
-	_close_ int inner = kernel_table_create(TABLE_SLOTS, ARRAY_SIZE(slots));
-	struct gate_active live;
-	uint32_t zero = 0;
-
-	ck_assert_int_eq(kernel_map_get(active, &zero, &live), 0);
-	ck_assert_int_eq(kernel_map_fill(inner, ifindexes, slots, ARRAY_SIZE(slots)), 0);
-	ck_assert_int_eq(kernel_map_put(outer, &live.slot, &inner), 0);
-}
-
 static void publish(void)
 {
 	struct load_report report;
@@ -176,7 +162,6 @@ static void publish(void)
 	ids_free(&bench.ids);
 	ck_assert_int_eq(ids_read(&bench.state, &bench.ids), 0);
 	ck_assert_uint_lt(ids_last(&bench.ids, IDS_DEVICE), TALLY_MAX);
-	add_interfaces();
 	if (!bench.has_flows)
 		open_flows();
 }
@@ -325,25 +310,32 @@ static void tally_compare(const struct tally *before, const struct tally *after,
 	verdict->deleted = after->flows.deleted - before->flows.deleted;
 }
 
+static uint32_t ifindex_of(enum place place)
+{
+	switch (place) {
+	case AT_EGRESS_LAN:
+	case AT_EGRESS_LAN_MARKED:
+		return bench.lan;
+	case AT_EGRESS_ELSEWHERE:
+	case AT_INGRESS_ASIDE:
+		return ELSEWHERE;
+	case AT_EGRESS_SELF:
+	case AT_EGRESS_SELF_MARKED:
+		return 0;
+	default:
+		return bench.wg;
+	}
+}
+
 static struct __sk_buff context_of(enum place place)
 {
-	static const struct __sk_buff contexts[] = {
-		[AT_INGRESS] = { .mark = MARK_OF_OTHERS },
-		[AT_INGRESS_MARKED] = { .mark = MARK_OF_OTHERS | GATE_MARK_MASK },
-		[AT_INGRESS_ASIDE] = { .mark = MARK_OF_OTHERS, .ingress_ifindex = IFINDEX_ASIDE },
-		[AT_EGRESS_JUDGED] = { .mark = MARK_OF_OTHERS | GATE_MARK_JUDGED },
-		[AT_EGRESS_UNMARKED] = { .mark = MARK_OF_OTHERS },
-		[AT_EGRESS_LAN] = { .mark = MARK_OF_OTHERS, .ingress_ifindex = IFINDEX_LAN },
-		[AT_EGRESS_LAN_MARKED] = { .mark = MARK_OF_OTHERS | GATE_MARK_JUDGED,
-					   .ingress_ifindex = IFINDEX_LAN },
-		[AT_EGRESS_SELF] = { .mark = MARK_OF_OTHERS },
-		[AT_EGRESS_SELF_MARKED] = { .mark = MARK_OF_OTHERS | GATE_MARK_JUDGED },
-	};
-	_Static_assert(ARRAY_SIZE(contexts) == PLACE_MAX, "a context for every place");
-	struct __sk_buff context = contexts[place];
+	struct __sk_buff context = { .mark = MARK_OF_OTHERS, .ingress_ifindex = ifindex_of(place) };
 
-	if (place < AT_INGRESS_ASIDE || place == AT_EGRESS_JUDGED || place == AT_EGRESS_UNMARKED)
-		context.ingress_ifindex = bench.ifindex;
+	if (place == AT_INGRESS_MARKED)
+		context.mark |= GATE_MARK_MASK;
+	if (place == AT_EGRESS_JUDGED || place == AT_EGRESS_LAN_MARKED ||
+	    place == AT_EGRESS_SELF_MARKED)
+		context.mark |= GATE_MARK_JUDGED;
 	return context;
 }
 

@@ -125,10 +125,15 @@ static bool read_transport(struct reading *reading)
 	case IPPROTO_ICMPV6:
 		return read_icmp(reading, at, left);
 	case IPPROTO_UDP:
+		reading->port = left < 8 ? 0 : (uint16_t)word(at + 2);
+		return left >= 8;
 	case IPPROTO_SCTP:
-		if (left < (reading->protocol == IPPROTO_UDP ? 8 : 12))
-			return false;
-		reading->port = (uint16_t)word(at + 2);
+		reading->port = left < 12 ? 0 : (uint16_t)word(at + 2);
+		return left >= 12;
+	case IPPROTO_UDPLITE:
+		return left >= 8; /* these two have ports, of which rules know nothing */
+	case IPPROTO_DCCP:
+		return left >= 12;
 	}
 	return true;
 }

@@ -22,6 +22,10 @@
 #define PINGED(ID) BEFORE(IN(PING(VPS, ASPIRE, ID)))
 #define TUNNELLED  BEFORE(IN(RAW(IMAC, VPS, IPPROTO_GRE)))
 
+/* Their ports make flows, and no rule knows them. */
+#define LITE(SRC, DST, SPORT, DPORT) DISGUISED(SRC, DST, IPPROTO_UDPLITE, SPORT, DPORT)
+#define DCCP(SRC, DST, SPORT, DPORT) DISGUISED(SRC, DST, IPPROTO_DCCP, SPORT, DPORT)
+
 #define XMAS (FIN | PSH | URG)
 
 /* clang-format off */
@@ -159,6 +163,18 @@ static const struct trial portless[] = {
 	{ "AH that looks like TCP", IN(DISGUISED(IMAC, VPS, IPPROTO_AH, 40000, 3000)), DENIED },
 	{ "UDP-Lite that looks like UDP", IN(DISGUISED(IMAC, ASPIRE, IPPROTO_UDPLITE, 40000, 53)),
 		DENIED },
+	{ "UDP-Lite", IN(LITE(IMAC, AZURE, 7, 8)), OPENS },
+	{ "UDP-Lite, answer", IN(LITE(AZURE, IMAC, 8, 7)), ANSWERS, BEFORE(IN(LITE(IMAC, AZURE, 7, 8))) },
+	{ "UDP-Lite, another source port", IN(LITE(IMAC, AZURE, 9, 8)), OPENS,
+		BEFORE(IN(LITE(IMAC, AZURE, 7, 8))) },
+	{ "UDP-Lite, answer from another port", IN(LITE(AZURE, IMAC, 9, 7)), DENIED,
+		BEFORE(IN(LITE(IMAC, AZURE, 7, 8))) },
+	{ "DCCP", IN(DCCP(IMAC, AZURE, 7, 8)), OPENS },
+	{ "DCCP, answer", IN(DCCP(AZURE, IMAC, 8, 7)), ANSWERS, BEFORE(IN(DCCP(IMAC, AZURE, 7, 8))) },
+	{ "DCCP, answer to another port", IN(DCCP(AZURE, IMAC, 8, 9)), DENIED,
+		BEFORE(IN(DCCP(IMAC, AZURE, 7, 8))) },
+	{ "DCCP on a flow of UDP-Lite", IN(DCCP(AZURE, IMAC, 8, 7)), DENIED,
+		BEFORE(IN(LITE(IMAC, AZURE, 7, 8))) },
 	{ "protocol 255", IN(DISGUISED(IMAC, VPS, IPPROTO_RAW, 40000, 3000)), DENIED },
 	{ "GRE on a flow of TCP", IN(RAW(VPS, IMAC, IPPROTO_GRE)), DENIED, BEFORE(ASKED) },
 	{ "an IPv4 tunnel on a flow of GRE", IN(RAW(VPS, IMAC, IPPROTO_IPIP)), DENIED, TUNNELLED },
@@ -240,6 +256,22 @@ static const struct trial timeouts[] = {
 		BEFORE(CONNECTED, IN(ASK(FIN | ACK)), IN(ASK(ACK))) },
 	{ "after FIN, within 30 s", IN(ANSWER(ACK), .later = 29), ANSWERS,
 		BEFORE(CONNECTED, IN(ASK(FIN | ACK))) },
+	{ "after FIN, the opener goes on", IN(ANSWER(ACK), .later = 20), ANSWERS,
+		BEFORE(CONNECTED, IN(ASK(FIN | ACK)), IN(ASK(ACK), .later = 20)) },
+	{ "after both FIN, the opener goes on", IN(ANSWER(ACK), .later = 20), NO_STATE,
+		BEFORE(CONNECTED, IN(ASK(FIN | ACK)), IN(ANSWER(FIN | ACK)),
+		IN(ASK(ACK), .later = 20)) },
+	{ "after both FIN, within 30 s", IN(ANSWER(ACK), .later = 10), ANSWERS,
+		BEFORE(CONNECTED, IN(ASK(FIN | ACK)), IN(ANSWER(FIN | ACK)),
+		IN(ASK(ACK), .later = 10)) },
+	{ "after its own RST, the opener goes on", IN(ANSWER(ACK), .later = 20), NO_STATE,
+		BEFORE(CONNECTED, IN(ASK(RST)), IN(ASK(ACK), .later = 20)) },
+	{ "idle for hours, then FIN: within 30 s", IN(ANSWER(ACK), .later = 29), ANSWERS,
+		BEFORE(CONNECTED, IN(ANSWER(FIN | ACK), .later = DAY - MINUTE)) },
+	{ "idle for hours, then FIN: after 30 s", IN(ANSWER(ACK), .later = 31), NO_STATE,
+		BEFORE(CONNECTED, IN(ANSWER(FIN | ACK), .later = DAY - MINUTE)) },
+	{ "one RST after the other does not prolong", IN(ANSWER(ACK), .later = 20), NO_STATE,
+		BEFORE(CONNECTED, IN(ANSWER(RST)), IN(ANSWER(RST), .later = 20)) },
 	{ "UDP within 60 s", IN(REPLY(), .later = 59), ANSWERS, QUERIED },
 	{ "UDP after 60 s", IN(REPLY(), .later = 61), DENIED, QUERIED },
 	{ "UDP, answered, within 180 s", IN(REPLY(), .later = 179), ANSWERS,

@@ -15,7 +15,7 @@
 
 enum effect {
 	OPENS,	 /* passes, and makes a flow */
-	REOPENS, /* passes, and makes a new flow of an old one */
+	REOPENS, /* passes, and makes a new flow in place of an old one */
 	PASSES,	 /* as part of a flow */
 	ANSWERS, /* likewise, and against its direction */
 	DROPS,	 /* and flows stay as they are; REASON_REVOKED ends the one that it is about */
@@ -56,6 +56,7 @@ struct trial {
 #define FORWARDED(...)	      HOP_AT(AT_EGRESS_JUDGED, __VA_ARGS__)
 #define UNMARKED(...)	      HOP_AT(AT_EGRESS_UNMARKED, __VA_ARGS__)
 #define FROM_LAN(...)	      HOP_AT(AT_EGRESS_LAN, __VA_ARGS__)
+#define FROM_ELSEWHERE(...)   HOP_AT(AT_EGRESS_ELSEWHERE, __VA_ARGS__)
 #define FROM_LAN_MARKED(...)  HOP_AT(AT_EGRESS_LAN_MARKED, __VA_ARGS__)
 #define FROM_SELF(...)	      HOP_AT(AT_EGRESS_SELF, __VA_ARGS__)
 #define FROM_SELF_MARKED(...) HOP_AT(AT_EGRESS_SELF_MARKED, __VA_ARGS__)

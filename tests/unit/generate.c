@@ -68,6 +68,16 @@ static struct prefix random_prefix(struct dice *dice)
 	return prefix;
 }
 
+/* One that a device may have: not unspecified, loopback or multicast. */
+static bool is_ordinary(address_t address)
+{
+	uint32_t octet = (uint32_t)(address >> 24 & 0xff);
+
+	if (address_is_ipv4(address))
+		return octet != 0 && octet != 127 && octet < 224;
+	return address > 1 && address >> 120 != 0xff;
+}
+
 static struct prefix put_prefix(struct generator *generator)
 {
 	struct prefix prefix = random_prefix(generator->dice);
@@ -75,6 +85,16 @@ static struct prefix put_prefix(struct generator *generator)
 
 	fprintf(generator->out, "%s", prefix_format(&prefix, text));
 	return prefix;
+}
+
+static void put_route(struct generator *generator)
+{
+	struct prefix prefix = random_prefix(generator->dice);
+	char text[ADDRESS_TEXT];
+
+	while (!is_ordinary(prefix.first) && !prefix_is_default(&prefix))
+		prefix = random_prefix(generator->dice);
+	fprintf(generator->out, "%s", prefix_format(&prefix, text));
 }
 
 static void put_address(struct generator *generator, address_t address)
@@ -91,6 +111,8 @@ static address_t unused_address(struct generator *generator)
 		address_t address = generate_address(generator->dice);
 		size_t i = 0;
 
+		if (!is_ordinary(address))
+			continue;
 		while (i < generator->used_count && generator->used[i] != address)
 			i++;
 		if (i < generator->used_count)
@@ -126,7 +148,7 @@ static void put_device(struct generator *generator, uint32_t number, bool self, 
 	}
 	for (uint32_t i = 0; i < routes && dice_chance(dice, 40); i++) {
 		fprintf(generator->out, "%s\"", separator(i));
-		put_prefix(generator);
+		put_route(generator);
 		fprintf(generator->out, "\"");
 	}
 	fprintf(generator->out, "]");

@@ -111,6 +111,33 @@ START_TEST(findings)
 }
 END_TEST
 
+/* What no device can be: nothing of it would ever match, or it would match too much. */
+static const char *const impossible[] = {
+	"\"addresses\":[\"0.0.0.0\"]",
+	"\"addresses\":[\"127.0.0.1\"]",
+	"\"addresses\":[\"224.0.0.1\"]",
+	"\"addresses\":[\"255.255.255.255\"]",
+	"\"addresses\":[\"::\"]",
+	"\"addresses\":[\"::1\"]",
+	"\"addresses\":[\"ff02::1\"]",
+	"\"addresses\":[\"10.0.0.1\"],\"routes\":[\"224.0.0.0/4\"]",
+	"\"addresses\":[\"10.0.0.1\"],\"user\":\"nick\"", /* a user has an '@' */
+	"\"addresses\":[\"10.0.0.1\"],\"user\":\"\"",
+	"\"addresses\":[\"10.0.0.1\"],\"interface\":\"\"",
+	"\"addresses\":[\"10.0.0.1\"],\"interface\":\"a name that no interface has\"",
+};
+
+START_TEST(refuse)
+{
+	_free_ char *policy = mem_printf("{\"acls\":[],\"devices\":{\"a\":{%s}}}", impossible[_i]);
+	struct checked checked;
+
+	pipeline(&checked, policy, NULL, NULL, STAGE_INVENTORY);
+	ck_assert_msg(checked.diag.errors, "%s", impossible[_i]);
+	checked_free(&checked);
+}
+END_TEST
+
 /* Names of a device, as JSON has them; @fault: behind "the name of a device ". */
 static const struct {
 	const char *name;
@@ -325,6 +352,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("inventory");
 
 	unit_add(suite, findings, ARRAY_SIZE(policies));
+	unit_add(suite, refuse, ARRAY_SIZE(impossible));
 	unit_add(suite, name, ARRAY_SIZE(names));
 	unit_add(suite, clash, ARRAY_SIZE(clashes));
 	unit_add(suite, box, ARRAY_SIZE(boxes));
