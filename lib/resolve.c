@@ -206,8 +206,8 @@ static void add_clause(struct resolver *resolver, uint32_t rule, uint32_t src, u
 {
 	struct ruleset *ruleset = resolver->ruleset;
 
-	if (ruleset->rules[rule].expires <= resolver->now)
-		return;
+	if (ruleset->rules[rule].expires <= resolver->now || !span->count)
+		return; /* over, or a grant for an application only */
 	ruleset->clauses = mem_grow(ruleset->clauses, ruleset->clauses_count,
 				    &ruleset->clauses_capacity, sizeof(*ruleset->clauses));
 	ruleset->clauses[ruleset->clauses_count++] = (struct clause){ rule, src, dst, span->first,

@@ -16,7 +16,7 @@ readonly NETWORK_PACKAGES=(
 	iproute2=ip nftables=nft python3 wireguard-tools=wg curl=curl
 )
 readonly TEST_PACKAGES=(
-	nmap=nmap npm=npm python3-jsonschema
+	nmap=nmap npm=npm python3-jsonschema libclang-rt-14-dev
 	qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio kmod=depmod
 )
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a new policy does to the flows that are there: the next packet of each finds out. */
 #include <errno.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "mem.h"
 #include "reason.h"
@@ -199,6 +201,57 @@ START_TEST(broken_policy)
 }
 END_TEST
 
+#define EXPIRES_IN 3 /* seconds */
+
+/* Port 3000 only until then; 3001 by two rules, of which one stays; 3002 for ever. */
+static char *expiring_policy(time_t expires)
+{
+	char at[32];
+
+	strftime(at, sizeof(at), "%FT%TZ", gmtime(&expires));
+	return mem_printf("{ \"devices\": { \"imac\": { \"addresses\": [\"10.77.0.2\"] },"
+			  " \"vps\": { \"addresses\": [\"10.77.0.3\"] } }, \"acls\": ["
+			  "{ \"action\": \"accept\", \"expires\": \"%s\", \"src\": [\"imac\"],"
+			  " \"dst\": [\"vps:3000-3001\"] }, "
+			  "{ \"action\": \"accept\", \"src\": [\"imac\"],"
+			  " \"dst\": [\"vps:3001-3002\"] } ] }",
+			  at);
+}
+
+static void wait_until(time_t moment)
+{
+	while (time(NULL) <= moment)
+		usleep(50000);
+}
+
+/* A rule that expires takes its flows along, and nobody loads anything. */
+START_TEST(expiry)
+{
+	static const struct packet new = TCP(IMAC, VPS, 40001, 3000, SYN);
+	static const struct packet brief = ASK(ACK), answer = ANSWER(ACK);
+	static const struct packet both = TCP(IMAC, VPS, 40000, 3001, ACK);
+	static const struct packet always = TCP(IMAC, VPS, 40000, 3002, ACK);
+	time_t expires = time(NULL) + EXPIRES_IN;
+	_free_ char *text = expiring_policy(expires);
+	struct gate_flow_counters flows;
+
+	ck_assert_int_eq(bench_load_text(text), 0);
+	bench_flows_clear();
+	ck_assert_int_eq(reason_of(&brief), REASON_NONE);
+	ck_assert_int_eq(reason_of(&both), REASON_NONE);
+	ck_assert_int_eq(reason_of(&always), REASON_NONE);
+	flows = bench_flow_counters();
+	wait_until(expires);
+	ck_assert_int_eq(reason_of(&answer), REASON_REVOKED);
+	ck_assert_int_eq(reason_of(&brief), REASON_NO_STATE);
+	ck_assert_int_eq(reason_of(&new), REASON_ACL);
+	ck_assert_int_eq(reason_of(&both), REASON_NONE);
+	ck_assert_int_eq(reason_of(&always), REASON_NONE);
+	ck_assert_uint_eq(bench_flow_counters().created, flows.created);
+	ck_assert_uint_eq(bench_flow_counters().deleted, flows.deleted + 1);
+}
+END_TEST
+
 START_TEST(no_policy)
 {
 	static const struct packet packets[] = {
@@ -241,6 +294,7 @@ Suite *generation_suite(void)
 	tcase_add_test(tcase, many_generations);
 	tcase_add_test(tcase, credit_moves);
 	tcase_add_test(tcase, broken_policy);
+	tcase_add_test(tcase, expiry);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
