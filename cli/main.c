@@ -127,6 +127,7 @@ static int run(const struct command *command, int count, char **arguments)
 	struct options options = {};
 	int letter;
 
+	arguments[0] = (char *)"aclctl"; /* getopt's own messages begin with it */
 	long_options(command, table);
 	while ((letter = getopt_long(count, arguments, "h", table, NULL)) != -1) {
 		if (letter == 'h') {

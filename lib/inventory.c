@@ -185,6 +185,10 @@ static void own_route(struct inventory *inventory, uint32_t number, const struct
 
 static void check_device(const struct policy_device *device, struct diag *diag)
 {
+	if (device->self && device->unapproved)
+		diag_error(diag, device->name.place,
+			   "\"%s\" is this box: it needs no approval, and cannot lack it",
+			   device->name.text);
 	if (device->user.text && !strchr(device->user.text, '@'))
 		diag_error(diag, device->user.place, "\"%s\" is not a user: a user has an '@'",
 			   device->user.text);
