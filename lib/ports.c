@@ -15,10 +15,10 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protocols[] = {
-	{ "icmp", 1 },	 { "icmpv4", 1 }, { "igmp", 2 }, { "ipv4", 4 },	      { "ip-in-ip", 4 },
-	{ "tcp", 6 },	 { "egp", 8 },	  { "igp", 9 },	 { "udp", 17 },	      { "dccp", 33 },
-	{ "gre", 47 },	 { "esp", 50 },	  { "ah", 51 },	 { "ipv6-icmp", 58 }, { "icmpv6", 58 },
-	{ "sctp", 132 }, { "fc", 133 },
+	{ "icmp", 1 },	{ "icmpv4", 1 }, { "igmp", 2 }, { "ipv4", 4 },	     { "ip-in-ip", 4 },
+	{ "tcp", 6 },	{ "egp", 8 },	 { "igp", 9 },	{ "udp", 17 },	     { "dccp", 33 },
+	{ "gre", 47 },	{ "esp", 50 },	 { "ah", 51 },	{ "ipv6-icmp", 58 }, { "icmpv6", 58 },
+	{ "tsmp", 99 }, { "sctp", 132 }, { "fc", 133 },
 };
 
 bool protocol_has_ports(uint8_t protocol)
