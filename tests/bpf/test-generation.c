@@ -201,7 +201,7 @@ START_TEST(broken_policy)
 }
 END_TEST
 
-#define EXPIRES_IN 3 /* seconds */
+#define EXPIRES_IN 5 /* seconds */
 
 /* Port 3000 only until then; 3001 by two rules, of which one stays; 3002 for ever. */
 static char *expiring_policy(time_t expires)
@@ -232,11 +232,13 @@ START_TEST(expiry)
 	static const struct packet both = TCP(IMAC, VPS, 40000, 3001, ACK);
 	static const struct packet always = TCP(IMAC, VPS, 40000, 3002, ACK);
 	time_t expires = time(NULL) + EXPIRES_IN;
-	_free_ char *text = expiring_policy(expires);
+	_free_ char *first = expiring_policy(expires + 3600), *text = expiring_policy(expires);
 	struct gate_flow_counters flows;
 
-	ck_assert_int_eq(bench_load_text(text), 0);
+	ck_assert_int_eq(bench_load_text(first), 0);
 	bench_flows_clear();
+	ck_assert_int_eq(reason_of(&brief), REASON_NONE);
+	ck_assert_int_eq(bench_load_text(text), 0); /* and this flow learns of it */
 	ck_assert_int_eq(reason_of(&brief), REASON_NONE);
 	ck_assert_int_eq(reason_of(&both), REASON_NONE);
 	ck_assert_int_eq(reason_of(&always), REASON_NONE);
