@@ -54,11 +54,6 @@ static void view_close(struct view *view)
 	gate_counters_close(&view->counters);
 }
 
-static const char *device_name(const struct view *view, uint32_t id)
-{
-	return id ? ids_name(&view->ids, IDS_DEVICE, id) : "unknown";
-}
-
 static void each_drop(const struct view *view,
 		      void (*tell)(const char *device, enum direction direction, enum reason reason,
 				   uint64_t packets))
@@ -71,7 +66,7 @@ static void each_drop(const struct view *view,
 		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++)
 			for (enum reason reason = 1; reason < REASON_MAX; reason++)
 				if (sum.dropped_packets[direction][reason])
-					tell(device_name(view, id), direction, reason,
+					tell(ids_device(&view->ids, id), direction, reason,
 					     sum.dropped_packets[direction][reason]);
 	}
 }
@@ -97,7 +92,7 @@ static void print_devices(const struct view *view)
 			for (enum reason reason = 0; reason < REASON_MAX; reason++)
 				dropped += sum.dropped_packets[direction][reason];
 		}
-		printf("  %-20s %15" PRIu64 " %15" PRIu64 "\n", device_name(view, id), passed,
+		printf("  %-20s %15" PRIu64 " %15" PRIu64 "\n", ids_device(&view->ids, id), passed,
 		       dropped);
 	}
 }

@@ -51,11 +51,6 @@ static int read_all(const struct state *state, struct scraped *scraped)
 	return error == -ENOENT ? 0 : error;
 }
 
-static const char *device_name(const struct scraped *scraped, uint32_t id)
-{
-	return id ? ids_name(&scraped->ids, IDS_DEVICE, id) : "unknown";
-}
-
 static uint64_t dropped(const struct gate_device_counters *device, enum direction direction)
 {
 	uint64_t sum = 0;
@@ -72,7 +67,7 @@ static void write_verdicts(const struct scraped *scraped, const char *name, bool
 
 		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
 			struct metric_label labels[] = {
-				{ "device", device_name(scraped, id) },
+				{ "device", ids_device(&scraped->ids, id) },
 				{ "direction", direction_name(direction) },
 				{ "verdict", "pass" },
 			};
@@ -97,7 +92,7 @@ static void write_drops(const struct scraped *scraped, const char *name, FILE *o
 			enum reason reason = i % REASON_MAX;
 			uint64_t packets = scraped->devices[id].dropped_packets[direction][reason];
 			struct metric_label labels[] = {
-				{ "device", device_name(scraped, id) },
+				{ "device", ids_device(&scraped->ids, id) },
 				{ "direction", direction_name(direction) },
 				{ "reason", reason_name(reason) },
 			};

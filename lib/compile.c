@@ -302,9 +302,6 @@ static void classes_of_sets(struct compiler *compiler)
 		sort_unique(&compiler->classes[i]);
 }
 
-static const struct gate_identity unnamed_identity = { .coarse = GATE_COARSE,
-						       .speaks = GATE_SPEAKS_OUTSIDE };
-
 static bool same_identity(const struct gate_identity *one, const struct gate_identity *other)
 {
 	return !memcmp(one, other, sizeof(*one));
@@ -366,7 +363,7 @@ struct run {
 
 static void emit_run(struct table *table, const struct run *run)
 {
-	if (!same_identity(&run->identity, &unnamed_identity))
+	if (!same_identity(&run->identity, &table_unnamed))
 		emit_range(table, run->first, run->last, &run->identity);
 }
 
@@ -377,15 +374,15 @@ static void emit_run(struct table *table, const struct run *run)
 static void emit_identities(struct compiler *compiler)
 {
 	struct table *table = compiler->table;
-	struct run run = { .identity = unnamed_identity };
+	struct run run = { .identity = table_unnamed };
 
 	for (size_t i = 0; i < compiler->bounds_count; i++) {
 		const struct interval *interval = &compiler->intervals[i];
 		struct gate_identity identity = identity_of(compiler, interval);
 
 		if (interval->first == interval->last) {
-			if (!same_identity(&identity, &unnamed_identity) ||
-			    !same_identity(&run.identity, &unnamed_identity))
+			if (!same_identity(&identity, &table_unnamed) ||
+			    !same_identity(&run.identity, &table_unnamed))
 				emit_address(table, interval->first, &identity);
 			continue;
 		}

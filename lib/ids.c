@@ -30,6 +30,11 @@ const char *ids_name(const struct ids *ids, enum ids_kind kind, uint32_t id)
 	return id && id <= ids_last(ids, kind) ? ids->names[kind].items[id - 1].bytes : NULL;
 }
 
+const char *ids_device(const struct ids *ids, uint32_t id)
+{
+	return id ? ids_name(ids, IDS_DEVICE, id) : "unknown";
+}
+
 /* Ids are written in their order, so the next line of a kind has the next id. */
 static int read_line(struct ids *ids, char *line)
 {

@@ -33,6 +33,9 @@ uint32_t ids_get(struct ids *ids, enum ids_kind kind, const char *name);
 /* The name of an id, or NULL where it has none. */
 const char *ids_name(const struct ids *ids, enum ids_kind kind, uint32_t id);
 
+/* What counters of a device are called: its name, and "unknown" for id 0. */
+const char *ids_device(const struct ids *ids, uint32_t id);
+
 /* The highest id there is. */
 uint32_t ids_last(const struct ids *ids, enum ids_kind kind);
 

@@ -416,47 +416,41 @@ static struct policy_group read_group(struct parser *parser, const struct json *
 	return group;
 }
 
+/* A section stands once in a file, and the inventory has none of these: no list is there before. */
+static struct policy_group *read_group_list(struct parser *parser, const struct json *value,
+					    const char *prefix, size_t *ret_count)
+{
+	struct policy_group *groups;
+	size_t count = 0;
+
+	if (!expect(parser, value, JSON_OBJECT))
+		return NULL;
+	groups = mem_alloc(json_count(value) * sizeof(*groups));
+	for (const struct json *member = json_first(value); member; member = json_next(member))
+		groups[count++] = read_group(parser, member, prefix);
+	*ret_count = count;
+	return groups;
+}
+
 static void read_groups(struct parser *parser, const struct json *value, void *target)
 {
-	struct policy *policy = parser->policy;
+	struct policy *policy = target;
 
-	(void)target;
-	if (!expect(parser, value, JSON_OBJECT))
-		return;
-	for (const struct json *member = json_first(value); member; member = json_next(member)) {
-		policy->groups = mem_grow(policy->groups, policy->groups_count,
-					  &policy->groups_capacity, sizeof(*policy->groups));
-		policy->groups[policy->groups_count++] = read_group(parser, member, "group:");
-	}
+	policy->groups = read_group_list(parser, value, "group:", &policy->groups_count);
 }
 
 static void read_ipsets(struct parser *parser, const struct json *value, void *target)
 {
-	struct policy *policy = parser->policy;
+	struct policy *policy = target;
 
-	(void)target;
-	if (!expect(parser, value, JSON_OBJECT))
-		return;
-	for (const struct json *member = json_first(value); member; member = json_next(member)) {
-		policy->ipsets = mem_grow(policy->ipsets, policy->ipsets_count,
-					  &policy->ipsets_capacity, sizeof(*policy->ipsets));
-		policy->ipsets[policy->ipsets_count++] = read_group(parser, member, "ipset:");
-	}
+	policy->ipsets = read_group_list(parser, value, "ipset:", &policy->ipsets_count);
 }
 
 static void read_tag_owners(struct parser *parser, const struct json *value, void *target)
 {
-	struct policy *policy = parser->policy;
+	struct policy *policy = target;
 
-	(void)target;
-	if (!expect(parser, value, JSON_OBJECT))
-		return;
-	for (const struct json *member = json_first(value); member; member = json_next(member)) {
-		policy->tag_owners = mem_grow(policy->tag_owners, policy->tag_owners_count,
-					      &policy->tag_owners_capacity,
-					      sizeof(*policy->tag_owners));
-		policy->tag_owners[policy->tag_owners_count++] = read_group(parser, member, "tag:");
-	}
+	policy->tag_owners = read_group_list(parser, value, "tag:", &policy->tag_owners_count);
 }
 
 static const struct field device_keys[] = {

@@ -77,11 +77,11 @@ struct policy {
 	struct policy_host *hosts;
 	size_t hosts_count, hosts_capacity;
 	struct policy_group *groups;
-	size_t groups_count, groups_capacity;
+	size_t groups_count;
 	struct policy_group *tag_owners;
-	size_t tag_owners_count, tag_owners_capacity;
+	size_t tag_owners_count;
 	struct policy_group *ipsets; /* members are operations: "add …", "remove …" */
-	size_t ipsets_count, ipsets_capacity;
+	size_t ipsets_count;
 	struct policy_device *devices;
 	size_t devices_count, devices_capacity;
 	struct policy_rule *rules;

@@ -5,15 +5,10 @@
 
 #include "mem.h"
 
-static void append(struct set *set, address_t first, address_t last)
+void set_append(struct set *set, address_t first, address_t last)
 {
 	set->ranges = mem_grow(set->ranges, set->count, &set->capacity, sizeof(*set->ranges));
 	set->ranges[set->count++] = (struct range){ first, last };
-}
-
-void set_append(struct set *set, address_t first, address_t last)
-{
-	append(set, first, last);
 }
 
 /* IPv6's ::/0 and its like do not contain IPv4, although its mapped form lies inside. */
@@ -22,18 +17,18 @@ void set_append_prefix(struct set *set, const struct prefix *prefix)
 	address_t last = prefix_last(prefix);
 
 	if (prefix->first >= ADDRESS_IPV4 || last < ADDRESS_IPV4) {
-		append(set, prefix->first, last);
+		set_append(set, prefix->first, last);
 		return;
 	}
-	append(set, prefix->first, ADDRESS_IPV4 - 1);
+	set_append(set, prefix->first, ADDRESS_IPV4 - 1);
 	if (last > ADDRESS_IPV4_LAST)
-		append(set, ADDRESS_IPV4_LAST + 1, last);
+		set_append(set, ADDRESS_IPV4_LAST + 1, last);
 }
 
 void set_append_set(struct set *set, const struct set *other)
 {
 	for (size_t i = 0; i < other->count; i++)
-		append(set, other->ranges[i].first, other->ranges[i].last);
+		set_append(set, other->ranges[i].first, other->ranges[i].last);
 }
 
 static int by_first(const void *one, const void *other)
@@ -103,7 +98,7 @@ struct set set_intersect(const struct set *one, const struct set *other)
 		address_t last = a->last < b->last ? a->last : b->last;
 
 		if (first <= last)
-			append(&both, first, last);
+			set_append(&both, first, last);
 		if (a->last < b->last)
 			i++;
 		else
@@ -125,12 +120,12 @@ struct set set_subtract(const struct set *from, const struct set *what)
 			j++;
 		for (size_t k = j; k < what->count && what->ranges[k].first <= last && !gone; k++) {
 			if (what->ranges[k].first > first)
-				append(&rest, first, what->ranges[k].first - 1);
+				set_append(&rest, first, what->ranges[k].first - 1);
 			gone = what->ranges[k].last >= last;
 			first = what->ranges[k].last + 1;
 		}
 		if (!gone)
-			append(&rest, first, last);
+			set_append(&rest, first, last);
 	}
 	return rest;
 }

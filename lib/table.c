@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const struct gate_identity unnamed = { .coarse = GATE_COARSE,
-					      .speaks = GATE_SPEAKS_OUTSIDE };
+const struct gate_identity table_unnamed = { .coarse = GATE_COARSE, .speaks = GATE_SPEAKS_OUTSIDE };
 
 static const struct gate_identity *search(const struct table_address *items, size_t count,
 					  address_t address)
@@ -30,7 +29,7 @@ static const struct gate_identity *identity_of(const struct table *table, addres
 	found = search(table->addresses, table->addresses_count, address);
 	if (!found)
 		found = search(table->prefixes, table->prefixes_count, address);
-	return found ? found : &unnamed;
+	return found ? found : &table_unnamed;
 }
 
 static const struct table_pair *find_pair(const struct table *table, uint32_t src, uint32_t dst)

@@ -50,6 +50,9 @@ struct table {
 	uint32_t fine, coarse; /* how many classes there are */
 };
 
+/* What an address is that the table has no entry for; the programs know it as well. */
+extern const struct gate_identity table_unnamed;
+
 /* A selector that covers more classes than this is wide. */
 #define TABLE_NARROW_MAX 64
 
