@@ -20,7 +20,7 @@ enum reason {
 	REASON_NOT_IP,		 /* neither IPv4 nor IPv6, or VLAN-tagged */
 	REASON_MALFORMED,	 /* headers that cannot be, or more of them than we walk */
 	REASON_SOURCE_ROUTE,	 /* IPv4 LSRR/SSRR, IPv6 routing header with segments left */
-	REASON_FRAGMENT,	 /* a fragment: its ports cannot be judged */
+	REASON_FRAGMENT,	 /* a fragment whose ports nobody knows, or that lies over others */
 	REASON_UNKNOWN_SOURCE,	 /* the source address belongs to no device */
 	REASON_UNAPPROVED,	 /* its device is not approved */
 	REASON_SPOOFED_SOURCE,	 /* its device does not speak on this interface */
@@ -28,8 +28,9 @@ enum reason {
 	REASON_NO_STATE,	 /* belongs to no flow and cannot open one */
 	REASON_ACL,		 /* no rule allows it */
 	REASON_REVOKED,		 /* a rule allowed its flow, but no longer does */
-	REASON_FLOW_TABLE_FULL,	 /* allowed, but there is no room to remember it */
-	REASON_MAP_ERROR,	 /* a table that must be there is not */
+	REASON_FLOW_QUOTA,	/* allowed, but its device has as many flows as a device may have */
+	REASON_FLOW_TABLE_FULL, /* allowed, but there is no room to remember it */
+	REASON_MAP_ERROR,	/* a table that must be there is not */
 	REASON_MAX
 };
 
@@ -45,7 +46,7 @@ enum direction {
  * reserved_tailroom) and by wg-quick; 16-23 by Tailscale.
  */
 #define GATE_MARK_JUDGED 0x10000000u /* an ingress program of ours let this packet pass */
-#define GATE_MARK_REPLY	 0x20000000u /* ... as an answer, against the direction of its flow */
+#define GATE_MARK_REPLY	 0x20000000u /* ... and it may found no flow after NAT: it answers */
 #define GATE_MARK_MASK	 (GATE_MARK_JUDGED | GATE_MARK_REPLY)
 
 /*
@@ -57,6 +58,7 @@ enum direction {
 #define GATE_OUTSIDE_MAX     14	  /* slots GATE_GUARDED_MAX … */
 #define GATE_FROM_UNGUARDED  28	  /* an interface that the policy does not name */
 #define GATE_FROM_SELF	     29	  /* this box */
+#define GATE_FROM_LOST	     30	  /* judged by us, but the kernel forgot where it came from */
 #define GATE_FROM_UNKNOWN    0xff /* no packet has come from this side of the flow yet */
 #define GATE_SPEAKS_OUTSIDE  (1u << GATE_FROM_UNGUARDED)
 #define GATE_SPEAKS_SELF     (1u << GATE_FROM_SELF)
@@ -113,16 +115,38 @@ struct gate_range {
 /* A protocol without ports asks for port 0; a rule for it spans 0 … 65535. */
 #define GATE_PORT_KEY(protocol, port) ((__u32)(protocol) << 16 | (port))
 
+enum timeout {
+	TIMEOUT_HANDSHAKE,   /* TCP, until the opener acknowledged the answer */
+	TIMEOUT_ESTABLISHED, /* TCP */
+	TIMEOUT_CLOSING,     /* TCP, from the first FIN or RST on */
+	TIMEOUT_UDP,	     /* and other protocols, until an answer came */
+	TIMEOUT_ANSWERED,    /* ... and after it */
+	TIMEOUT_ECHO,
+	TIMEOUT_FRAGMENT,
+	TIMEOUT_MAX
+};
+
+/* What a policy says beside its rules. */
+struct gate_settings {
+	__u32 timeout[TIMEOUT_MAX]; /* seconds */
+	__u32 flows_per_device;	    /* that it may have opened at one time */
+	__u32 dhcp;		    /* bit 1 << slot: DHCP passes between this box and that link */
+	/* by slot and IP version (4: 0, 6: 1): who is meant by this box's address when what leaves there
+	 * comes from an unguarded interface, translated; device 0: nobody */
+	struct gate_identity nat_as[GATE_GUARDED_MAX][2];
+};
+
 /*
- * A generation: addresses, prefixes, pairs, ranges and this header, in one of three slots (live,
- * previous, building). Nothing in it changes once it is published. Slot 0 stays empty: it is live
- * while there is no policy.
+ * A generation: addresses, prefixes, pairs, ranges, slots and this header, in one of three slots
+ * (live, previous, building). Nothing in it changes once it is published. Slot 0 stays empty: it is
+ * live while there is no policy.
  */
 struct gate_generation {
 	__u32 number;	 /* from 1, rises by one a load; compared as in RFC 1982 */
-	__u32 features;	 /* GATE_HAS_… */
+	__u32 features;	 /* GATE_HAS_…, GATE_AUDIT */
 	__u64 loaded;	 /* seconds since the epoch */
 	__u8 sha256[32]; /* of the policy file, with the inventory behind it if there is one */
+	struct gate_settings settings;
 };
 
 #define GATE_SLOTS 4
@@ -140,6 +164,7 @@ struct gate_interface {
 #define GATE_HAS_COARSE_COARSE (1u << 3)
 #define GATE_HAS_PREFIX4       (1u << 4) /* the trie is worth asking */
 #define GATE_HAS_PREFIX6       (1u << 5)
+#define GATE_AUDIT	       (1u << 6) /* what no rule allows is told, and passes */
 
 /* Written by one store of eight bytes: which slot is live. */
 struct gate_active {
@@ -183,9 +208,16 @@ enum flow_state {
 #define FLOW_SEEN_REPLY_FIN  (1u << 2)
 #define FLOW_SEEN_OVER	     (1u << 3) /* both closed, or the opener reset it: nothing prolongs it */
 
+enum flow_kind {
+	FLOW_JUDGED,  /* the policy allowed its opener */
+	FLOW_NAT_AS,  /* ... as the device that NAT on this box stands for */
+	FLOW_LEARNED, /* what a judged flow is called after NAT; only that one is judged */
+};
+
 /*
  * Elements are recycled at once after a delete, so a pointer may outlive its flow. What decides a
- * verdict is therefore one word, `stamp`, and is only ever replaced by compare-and-swap.
+ * verdict is therefore one word, `stamp`, which knows its flow by a tag and is only ever replaced
+ * by compare-and-swap.
  */
 struct gate_flow {
 	__u64 stamp;	 /* GATE_STAMP */
@@ -193,22 +225,132 @@ struct gate_flow {
 	__u64 expires;	 /* ns of the boot clock, or GATE_NEVER: then it is judged again */
 	__u32 rule;	 /* counter id */
 	__u32 device[2]; /* counter id of each side */
+	__u32 owner;	 /* counter id of the device in whose quota it is */
 	__u8 opener;	 /* side that opened it */
 	__u8 state;	 /* enum flow_state */
 	__u8 seen;	 /* FLOW_SEEN_… */
+	__u8 kind;	 /* enum flow_kind */
+	__u32 slot;	 /* FLOW_NAT_AS: of the guarded interface whose `natAs` is meant */
+};
+
+/* generation:32, tag of the key:16, and for each side the GATE_FROM_… its packets come from:8 */
+#define GATE_STAMP(generation, tag, from0, from1)                                               \
+	((__u64)(generation) << 32 | (__u64)((tag)&0xffff) << 16 | (__u64)((from1)&0xff) << 8 | \
+	 ((from0)&0xff))
+#define GATE_STAMP_GENERATION(stamp) ((__u32)((stamp) >> 32))
+#define GATE_STAMP_TAG(stamp)	     ((__u16)((stamp) >> 16))
+#define GATE_STAMP_FROM(stamp, side) ((__u8)((stamp) >> ((side) ? 8 : 0)))
+
+/*
+ * What the first fragment of a datagram says of it: the later ones have no ports. They are then
+ * judged as packets of the flow that these name.
+ */
+#define GATE_FRAGMENTS_PER_SHARD  256
+#define GATE_FRAGMENTS_PER_DEVICE (GATE_FLOW_SHARDS * GATE_FRAGMENTS_PER_SHARD / 4)
+
+struct gate_fragment_key {
+	struct gate_address src;
+	struct gate_address dst;
+	__be32 id;
+	__u8 version;  /* 4, 6 */
+	__u8 protocol; /* IPv4; 0 for IPv6, whose later fragments need not tell (RFC 8200, 4.5) */
+	__u8 pad[2];
+};
+
+struct gate_fragment {
+	__u64 last;  /* ns, coarse monotonic clock */
+	__u32 owner; /* counter id of the device in whose quota it is */
+	__u32 end;   /* bytes of the datagram that the first fragment has */
+	__be16 sport;
+	__be16 dport;
+	__u8 protocol;
+	__u8 kind; /* of the packet, for the programs alone */
+	__u8 from; /* GATE_FROM_… of the first fragment */
 	__u8 pad;
 };
 
-/* generation:32, nonce:16, and for each side the GATE_FROM_… its packets come from:8 */
-#define GATE_STAMP(generation, nonce, from0, from1) \
-	((__u64)(generation) << 32 | (__u64)((nonce)&0xffff) << 16 | (__u64)(from1) << 8 | (from0))
-#define GATE_STAMP_GENERATION(stamp) ((__u32)((stamp) >> 32))
-#define GATE_STAMP_FROM(stamp, side) ((__u8)((stamp) >> ((side) ? 8 : 0)))
+/* What all packets of a device change: array entries of one counter id. */
+struct gate_device_state {
+	__u64 events; /* ns: when the bucket of its events is full again, see gate_event */
+	__u32 flows;  /* that it opened */
+	__u32 fragments;
+};
+
+/*
+ * A connection that the kernel knew before us: input of the program gate_seed. Its flow is made if
+ * the policy of @slot allows it.
+ */
+struct gate_seed {
+	struct gate_address src;
+	struct gate_address dst;
+	__be16 sport;
+	__be16 dport;
+	__u8 version;
+	__u8 protocol;
+	__u8 state; /* enum flow_state */
+	__u8 kind;  /* enum flow_kind: FLOW_JUDGED, FLOW_LEARNED */
+	__u32 slot; /* generation */
+	__u32 pad;
+};
+
+/*
+ * Events, one in the ring buffer for each flow that was opened, packet dropped, packet that audit
+ * let pass. A device may have GATE_EVENTS_BURST at once, then one each GATE_EVENTS_INTERVAL; what is
+ * beyond that is counted as lost.
+ */
+enum event_kind {
+	EVENT_OPENED,
+	EVENT_DROPPED,
+	EVENT_AUDITED,
+	EVENT_MAX
+};
+
+#define GATE_EVENTS_BURST    100
+#define GATE_EVENTS_INTERVAL 50000000ull /* ns: 20 a second */
+#define GATE_EVENTS_BYTES    (256 * 1024)
+
+struct gate_event {
+	__u64 time; /* ns of the boot clock */
+	struct gate_address src;
+	struct gate_address dst;
+	__u32 device; /* counter id; 0: of no device */
+	__u32 rule;   /* counter id, where it was opened */
+	__u32 length; /* bytes from the IP header on */
+	__be16 sport; /* echo: the identifier */
+	__be16 dport;
+	__u8 version; /* 4, 6; 0: not even that could be read */
+	__u8 protocol;
+	__u8 kind;	/* enum event_kind */
+	__u8 reason;	/* enum reason */
+	__u8 direction; /* enum direction */
+	__u8 slot;	/* of the guarded interface */
+	__u8 tcp_flags;
+	__u8 icmp_type;
+};
+
+/*
+ * What programs loaded with `dry` leave in the control block of a packet, for aclctl trace. They
+ * write nothing else.
+ */
+enum trace_word {
+	TRACE_REASON, /* enum reason */
+	TRACE_RULE,   /* counter id */
+	TRACE_DEVICE, /* counter id */
+	TRACE_FLAGS,  /* TRACED_… */
+	TRACE_MAX
+};
+
+#define TRACED_FLOW    (1u << 0) /* part of a flow that is there */
+#define TRACED_REPLY   (1u << 1) /* ... against its direction */
+#define TRACED_LINK    (1u << 2) /* what an Ethernet link needs to live */
+#define TRACED_AUDITED (1u << 3) /* passes only because the policy is in audit mode */
 
 /* Counters, per CPU. A packet that GRO put together counts its segments. */
 struct gate_device_counters {
 	__u64 passed_packets[DIRECTION_MAX];
 	__u64 passed_bytes[DIRECTION_MAX];
+	__u64 audited_packets[DIRECTION_MAX]; /* passed although no rule allows them */
+	__u64 audited_bytes[DIRECTION_MAX];
 	__u64 dropped_packets[DIRECTION_MAX][REASON_MAX];
 	__u64 dropped_bytes[DIRECTION_MAX];
 };
@@ -218,23 +360,37 @@ struct gate_rule_counters {
 	__u64 bytes;
 };
 
-struct gate_flow_counters {
-	__u64 created;
-	__u64 deleted;
+struct gate_totals {
+	__u64 flows_created;
+	__u64 flows_deleted;
+	__u64 events_lost;
 };
 
-#define GATE_DEVICES_MAX 4096  /* counter ids 1 … 4095 */
-#define GATE_RULES_MAX	 16384 /* counter ids 1 … 16383 */
+/*
+ * Counters grow by chunks, so that they never move: entry id % GATE_CHUNK of chunk id / GATE_CHUNK.
+ * Device 0 is nobody; rule 0 is what passes as part of an Ethernet link.
+ */
+#define GATE_CHUNK	   1024
+#define GATE_DEVICE_CHUNKS 64
+#define GATE_RULE_CHUNKS   256
+#define GATE_DEVICES_MAX   (GATE_DEVICE_CHUNKS * GATE_CHUNK)
+#define GATE_RULES_MAX	   (GATE_RULE_CHUNKS * GATE_CHUNK)
 
 _Static_assert(sizeof(struct gate_identity) == 16, "gate_identity");
 _Static_assert(sizeof(struct gate_prefix4) == 8, "gate_prefix4");
 _Static_assert(sizeof(struct gate_prefix6) == 20, "gate_prefix6");
 _Static_assert(sizeof(struct gate_range) == 24, "gate_range");
-_Static_assert(sizeof(struct gate_generation) == 48, "gate_generation");
+_Static_assert(sizeof(struct gate_settings) == 484, "gate_settings");
+_Static_assert(sizeof(struct gate_generation) == 536, "gate_generation");
 _Static_assert(sizeof(struct gate_interface) == 32, "gate_interface");
 _Static_assert(sizeof(struct gate_active) == 8, "gate_active");
 _Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");
 _Static_assert(sizeof(struct gate_flow6_key) == 40, "gate_flow6_key");
-_Static_assert(sizeof(struct gate_flow) == 40, "gate_flow");
+_Static_assert(sizeof(struct gate_flow) == 48, "gate_flow");
+_Static_assert(sizeof(struct gate_fragment_key) == 40, "gate_fragment_key");
+_Static_assert(sizeof(struct gate_fragment) == 24, "gate_fragment");
+_Static_assert(sizeof(struct gate_device_state) == 16, "gate_device_state");
+_Static_assert(sizeof(struct gate_seed) == 48, "gate_seed");
+_Static_assert(sizeof(struct gate_event) == 64, "gate_event");
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * The flow table. A flow is one connection, whichever way its packets go. It is made only by a
  * packet that the policy allows, in the direction that the policy allows, and is never evicted
- * while it lives: a peer that floods cannot erase the flows of others.
+ * while it lives: a peer that floods cannot erase the flows of others, and may fill no more than
+ * its quota.
  */
 #ifndef ACLGATE_FLOW_H
 #define ACLGATE_FLOW_H
@@ -13,13 +14,6 @@
 
 #define SECOND 1000000000ull
 
-#define HANDSHAKE_TIMEOUT   (30 * SECOND)
-#define ESTABLISHED_TIMEOUT (24 * 3600 * SECOND)
-#define CLOSING_TIMEOUT	    (30 * SECOND)
-#define DATAGRAM_TIMEOUT    (60 * SECOND)
-#define ANSWERED_TIMEOUT    (180 * SECOND)
-#define ECHO_TIMEOUT	    (30 * SECOND)
-
 /* The key of a packet's flow, in the form of its IP version, and where the packet stands in it. */
 struct flow_key {
 	union {
@@ -27,6 +21,7 @@ struct flow_key {
 		struct gate_flow6_key v6;
 	};
 	void *shard;
+	__u16 tag; /* by which a flow's stamp knows its key */
 	__u8 version;
 	__u8 side; /* of the packet's source */
 };
@@ -49,7 +44,7 @@ static __always_inline __u64 mix(__u64 hash, __u64 word)
 	return hash ^ hash >> 33;
 }
 
-static __always_inline void *shard_get(const struct flow_key *key, __u32 seed)
+static __always_inline void find_shard(struct flow_key *key, __u32 seed)
 {
 	const __u64 *word = (const __u64 *)&key->v6;
 	__u64 hash = mix(mix(seed, word[0]), word[1]);
@@ -58,8 +53,9 @@ static __always_inline void *shard_get(const struct flow_key *key, __u32 seed)
 	if (key->version == 6)
 		hash = mix(mix(mix(hash, word[2]), word[3]), word[4]);
 	index = hash % GATE_FLOW_SHARDS;
-	return key->version == 6 ? bpf_map_lookup_elem(&flows6, &index) :
-				   bpf_map_lookup_elem(&flows4, &index);
+	key->tag = hash >> 48;
+	key->shard = key->version == 6 ? bpf_map_lookup_elem(&flows6, &index) :
+					 bpf_map_lookup_elem(&flows4, &index);
 }
 
 static __always_inline __u8 side_that_asks(const struct packet *packet, __u8 side)
@@ -95,72 +91,169 @@ static __noinline void flow_key_get(const struct packet *packet, __u32 seed, str
 		key->v6.protocol = packet->protocol;
 		key->v6.asks = side_that_asks(packet, side);
 	}
-	key->shard = shard_get(key, seed);
+	find_shard(key, seed);
 }
 
-static __always_inline __u64 flow_timeout(const struct gate_flow *flow, __u8 protocol)
+/*
+ * UDP of learned flows: conntrack forgets it after 30 s without a packet of the opener, and from then on an
+ * answer is for this box itself.
+ */
+#define TRANSLATED_TIMEOUT (29 * SECOND)
+
+static __always_inline enum timeout flow_timeout(const struct gate_flow *flow, __u8 protocol)
 {
 	if (protocol == IPPROTO_TCP) {
 		if (flow->state == FLOW_CLOSING)
-			return CLOSING_TIMEOUT;
-		return flow->state == FLOW_ESTABLISHED ? ESTABLISHED_TIMEOUT : HANDSHAKE_TIMEOUT;
+			return TIMEOUT_CLOSING;
+		return flow->state == FLOW_ESTABLISHED ? TIMEOUT_ESTABLISHED : TIMEOUT_HANDSHAKE;
 	}
 	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
-		return ECHO_TIMEOUT;
-	return flow->state == FLOW_OPENING ? DATAGRAM_TIMEOUT : ANSWERED_TIMEOUT;
+		return TIMEOUT_ECHO;
+	return flow->state == FLOW_OPENING ? TIMEOUT_UDP : TIMEOUT_ANSWERED;
 }
 
-/* @now may be read before another CPU wrote `last`. */
-static __always_inline bool flow_expired(const struct gate_flow *flow, __u8 protocol, __u64 now)
+/* @now may be read before another CPU wrote @last. */
+static __always_inline bool has_timed_out(const struct gate_settings *settings,
+					  enum timeout timeout, __u64 last, __u64 now)
 {
-	return (__s64)(now - flow->last) > (__s64)flow_timeout(flow, protocol);
+	return (__s64)(now - last) > (__s64)(settings->timeout[timeout] * SECOND);
 }
 
+static __always_inline bool flow_has_timed_out(const struct gate_settings *settings,
+					       const struct gate_flow *flow, __u8 protocol,
+					       __u64 now)
+{
+	if (flow->kind != FLOW_JUDGED && protocol != IPPROTO_TCP &&
+	    (__s64)(now - flow->last) > (__s64)TRANSLATED_TIMEOUT)
+		return true;
+	return has_timed_out(settings, flow_timeout(flow, protocol), flow->last, now);
+}
+
+/* An element with another tag was recycled under our hands, and is another flow. */
 static __always_inline struct gate_flow *flow_find(const struct flow_key *key, __u8 protocol,
-						   __u64 now)
+						   __u32 generation, __u64 now)
 {
+	const struct gate_settings *settings = settings_get(generation);
 	struct gate_flow *flow = key->shard ? bpf_map_lookup_elem(key->shard, &key->v6) : NULL;
 
-	return flow && !flow_expired(flow, protocol, now) ? flow : NULL;
+	if (!settings || !flow || GATE_STAMP_TAG(*(volatile __u64 *)&flow->stamp) != key->tag)
+		return NULL;
+	return flow_has_timed_out(settings, flow, protocol, now) ? NULL : flow;
 }
 
 static __always_inline void flow_count(bool created)
 {
 	__u32 zero = 0;
-	struct gate_flow_counters *counters = bpf_map_lookup_elem(&flow_counters, &zero);
+	struct gate_totals *counters = bpf_map_lookup_elem(&totals, &zero);
 
 	if (!counters)
 		return;
 	if (created)
-		counters->created++;
+		counters->flows_created++;
 	else
-		counters->deleted++;
+		counters->flows_deleted++;
 }
 
-static __always_inline void flow_delete(const struct flow_key *key)
+static __always_inline struct gate_device_state *device_state(__u32 device)
 {
-	if (key->shard && !bpf_map_delete_elem(key->shard, &key->v6))
-		flow_count(false);
+	return bpf_map_lookup_elem(&device_states, &device);
 }
 
 /*
- * In place of what the key held: a flow that expired, or the connection before this SYN. A full
- * shard still has room for that.
+ * Signed: two CPUs that replace the flow of one key at the same time may book its end for the wrong owner,
+ * and nobody is locked out for that.
  */
-static __always_inline int flow_create(const struct flow_key *key, const struct gate_flow *flow)
+static __always_inline bool quota_take(__u32 *used, __u32 limit)
 {
-	long error;
+	if ((__s32)__sync_fetch_and_add(used, 1) < (__s32)limit)
+		return true;
+	__sync_fetch_and_add(used, -1);
+	return false;
+}
 
-	if (!key->shard)
-		return REASON_MAP_ERROR;
-	error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_NOEXIST);
+static __always_inline void flow_deleted(__u32 owner)
+{
+	struct gate_device_state *state = device_state(owner);
+
+	flow_count(false);
+	if (state)
+		__sync_fetch_and_add(&state->flows, -1);
+}
+
+static __always_inline bool flow_delete(const struct flow_key *key)
+{
+	struct gate_flow *flow = key->shard ? bpf_map_lookup_elem(key->shard, &key->v6) : NULL;
+	__u32 owner;
+
+	if (!flow)
+		return false;
+	owner = flow->owner;
+	if (bpf_map_delete_elem(key->shard, &key->v6))
+		return false;
+	flow_deleted(owner);
+	return true;
+}
+
+/* In place of what the key held: a flow that expired, or the connection before this SYN. */
+static __always_inline long flow_insert(const struct flow_key *key, const struct gate_flow *flow)
+{
+	long error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_NOEXIST);
+
+	if (error == -EEXIST) {
+		flow_delete(key);
+		error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_NOEXIST);
+	}
 	if (!error)
 		flow_count(true);
-	if (error == -EEXIST)
-		error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_EXIST);
+	return error;
+}
+
+static __always_inline bool owns_flow(const struct flow_key *key, __u32 device)
+{
+	struct gate_flow *flow = bpf_map_lookup_elem(key->shard, &key->v6);
+
+	return flow && flow->owner == device;
+}
+
+/* A connection of the same device that this one replaces leaves its place in the quota, too. */
+static __always_inline bool flow_quota_take(const struct flow_key *key, __u32 owner, __u32 *used,
+					    __u32 limit)
+{
+	if (quota_take(used, limit))
+		return true;
+	return owns_flow(key, owner) && flow_delete(key) && quota_take(used, limit);
+}
+
+static __always_inline int flow_create(const struct flow_key *key, const struct gate_flow *flow,
+				       const struct gate_settings *settings)
+{
+	struct gate_device_state *state = device_state(flow->owner);
+	long error;
+
+	if (!state || !settings || !key->shard)
+		return REASON_MAP_ERROR;
+	if (!flow_quota_take(key, flow->owner, &state->flows, settings->flows_per_device))
+		return REASON_FLOW_QUOTA;
+	error = flow_insert(key, flow);
+	if (error)
+		__sync_fetch_and_add(&state->flows, -1);
 	if (error == -E2BIG)
 		return REASON_FLOW_TABLE_FULL;
-	return error ? REASON_MAP_ERROR : REASON_NONE;
+	/* EEXIST: another CPU was faster with the same connection */
+	return error && error != -EEXIST ? REASON_MAP_ERROR : REASON_NONE;
+}
+
+/* What flow_create() would say of the quota. */
+static __always_inline int flow_quota_check(const struct flow_key *key, __u32 owner,
+					    const struct gate_settings *settings)
+{
+	struct gate_device_state *state = device_state(owner);
+
+	if (!state || !settings || !key->shard)
+		return REASON_MAP_ERROR;
+	if ((__s32)state->flows < (__s32)settings->flows_per_device || owns_flow(key, owner))
+		return REASON_NONE;
+	return REASON_FLOW_QUOTA;
 }
 
 /*

@@ -19,85 +19,17 @@
 #include "packet.h"
 #include "judge.h"
 #include "flow.h"
-
-/* What belongs to the attachment; everything else comes from the generation. */
-const volatile __u32 link_header; /* bytes in front of the IP header: 14 on Ethernet, else 0 */
-const volatile __u32 own_slot;	  /* of the interface we are attached to */
+#include "fragment.h"
+#include "source.h"
+#include "link.h"
+#include "report.h"
 
 #define PASS TC_ACT_UNSPEC /* TCX_NEXT: others may still look at it */
 #define DROP TC_ACT_SHOT
 
-/* All that is found out about one packet. */
-struct judgement {
-	struct packet packet;
-	struct generation generation;
-	struct flow_key key;
-	struct gate_identity src;
-	struct gate_address quoted_dst; /* of the packet that an ICMP error quotes */
-	__u64 now;
-	__u32 device; /* whom to count it for */
-	__u32 rule;
-	__u8 quoted_protocol;
-	__u8 from;  /* GATE_FROM_… */
-	bool first; /* nobody of ours has judged this packet yet: it may open a flow */
-	bool reply;
-};
-
-static __always_inline bool is_guarded(__u8 from)
-{
-	return from < GATE_GUARDED_MAX;
-}
-
-/*
- * 6. The source must belong to a device that may speak where the packet came from. Whoever may not
- * speak here at all cannot answer here either: this holds for replies as well.
- */
-static __always_inline int bind_source(const struct gate_identity *src, __u8 from)
-{
-	__u32 places = 1u << (from & 31);
-
-	if (from == GATE_FROM_SELF) {
-		if (src->speaks & GATE_SPEAKS_SELF)
-			return REASON_NONE;
-		places = GATE_SPEAKS_OUTSIDE; /* E4: not its own address, so as E3 */
-	}
-	if (src->speaks & GATE_SPEAKS_SELF)
-		return is_guarded(from) ? REASON_SPOOFED_SOURCE : REASON_NAT_UNIDENTIFIED;
-	if (src->speaks & GATE_SPEAKS_REJECTED)
-		return REASON_UNAPPROVED;
-	if (!is_guarded(from))
-		places |= GATE_SPEAKS_OUTSIDE;
-	else if (!src->device)
-		return REASON_UNKNOWN_SOURCE;
-	return src->speaks & places ? REASON_NONE : REASON_SPOOFED_SOURCE;
-}
-
-static __always_inline bool same_address(const struct gate_address *one,
-					 const struct gate_address *other)
-{
-	return one->word[0] == other->word[0] && one->word[1] == other->word[1];
-}
-
-static __always_inline int bind_packet(struct judgement *judgement)
-{
-	const struct packet *packet = &judgement->packet;
-
-	if (same_address(&packet->src, &packet->dst))
-		return REASON_SPOOFED_SOURCE;
-	identity_get(&judgement->generation, packet->version, &packet->src, &judgement->src);
-	return bind_source(&judgement->src, judgement->from);
-}
-
-/* The policy knows who it is: an address outside that nobody named answers, and opens nothing. */
-static __always_inline bool source_may_open(const struct gate_identity *src)
-{
-	return (src->device || src->speaks & GATE_SPEAKS_SELF) &&
-	       !(src->speaks & GATE_SPEAKS_REJECTED);
-}
-
 static __always_inline bool stamp_replace(struct gate_flow *flow, __u64 old, __u64 new)
 {
-	return __sync_val_compare_and_swap(&flow->stamp, old, new) == old;
+	return !dry && __sync_val_compare_and_swap(&flow->stamp, old, new) == old;
 }
 
 static __always_inline void identity_of_side(const struct generation *generation,
@@ -113,59 +45,87 @@ static __always_inline void identity_of_side(const struct generation *generation
 	identity_get(generation, key->version, &addr, identity);
 }
 
-struct outcome {
-	struct credit credit;
-	__u32 device[2];
-};
-
-/* Asks the policy about the original direction of the flow that @key names. */
-static __noinline int rejudge(const struct generation *generation, const struct flow_key *key,
-			      __u8 opener, struct outcome *ret_outcome)
+/* Who speaks where may have changed as well, so both sides are bound anew. */
+static __always_inline bool restamp(const struct generation *generation, struct gate_flow *flow,
+				    __u64 stamp)
 {
+	return stamp_replace(flow, stamp,
+			     GATE_STAMP(generation->number, GATE_STAMP_TAG(stamp),
+					GATE_FROM_UNKNOWN, GATE_FROM_UNKNOWN));
+}
+
+/*
+ * Asks the policy about the original direction of the flow, and stamps it anew or deletes it. A
+ * learned flow is not judged: its packets meet the judged one, under their real addresses.
+ */
+static __noinline int rejudge(struct judgement *judgement, struct gate_flow *flow, __u64 stamp)
+{
+	const struct generation *generation = &judgement->generation;
+	const struct flow_key *key = &judgement->key;
 	struct gate_identity src, dst;
+	struct credit credit = {};
+	__u8 opener = flow->opener & 1;
 	__be16 port = key->version == 4 ? key->v4.port[!opener] : key->v6.port[!opener];
 	__u8 protocol = key->version == 4 ? key->v4.protocol : key->v6.protocol;
 
 	identity_of_side(generation, key, opener, &src);
 	identity_of_side(generation, key, !opener, &dst);
-	if (!source_may_open(&src))
+	if (flow->kind == FLOW_LEARNED)
+		credit.expires = GATE_NEVER;
+	else if ((flow->kind == FLOW_NAT_AS &&
+		  !nat_device(generation, flow->slot, key->version, &src)) ||
+		 !source_may_open(&src) ||
+		 policy_judge(generation, &src, &dst, GATE_PORT_KEY(protocol, bpf_ntohs(port)),
+			      &credit)) {
+		if (!dry)
+			flow_delete(key);
 		return REASON_REVOKED;
-	if (policy_judge(generation, &src, &dst, GATE_PORT_KEY(protocol, bpf_ntohs(port)),
-			 &ret_outcome->credit))
-		return REASON_REVOKED;
-	ret_outcome->device[0] = opener ? dst.device : src.device;
-	ret_outcome->device[1] = opener ? src.device : dst.device;
+	}
+	judgement->rule = credit.rule;
+	judgement->sides[0] = opener ? dst.device : src.device;
+	judgement->sides[1] = opener ? src.device : dst.device;
+	if (!restamp(generation, flow, stamp))
+		return REASON_NONE;
+	flow->rule = credit.rule;
+	flow->device[0] = judgement->sides[0];
+	flow->device[1] = judgement->sides[1];
+	flow->expires = credit.expires;
+	/* a CPU with a newer policy was here meanwhile: whose deadline it is now, nobody knows */
+	if (GATE_STAMP_GENERATION(*(volatile __u64 *)&flow->stamp) != generation->number)
+		flow->expires = 1;
 	return REASON_NONE;
 }
 
 /*
- * 8. A flow of an older generation, or whose rule has expired, is judged again. A newer one counts as current: this packet read
- * the generation before a load and meets a flow that was stamped after it. Who speaks where may
- * have changed as well, so both sides are bound anew.
+ * 8. A flow of an older generation, or whose rule has expired, is judged again. A newer one counts
+ * as current: this packet read the generation before a load and meets a flow that was stamped after
+ * it.
  */
 static __always_inline int revalidate(struct judgement *judgement, struct gate_flow *flow)
 {
+	const struct generation *generation = &judgement->generation;
 	__u64 stamp = *(volatile __u64 *)&flow->stamp;
-	struct outcome outcome = {};
-	int reason;
 
-	if ((__s32)(GATE_STAMP_GENERATION(stamp) - judgement->generation.number) >= 0 &&
+	judgement->rule = flow->rule;
+	judgement->sides[0] = flow->device[0];
+	judgement->sides[1] = flow->device[1];
+	if ((__s32)(GATE_STAMP_GENERATION(stamp) - generation->number) >= 0 &&
 	    !has_passed(flow->expires))
 		return REASON_NONE;
-	reason = rejudge(&judgement->generation, &judgement->key, flow->opener & 1, &outcome);
-	if (reason) {
-		flow_delete(&judgement->key);
-		return reason;
-	}
-	if (stamp_replace(flow, stamp,
-			  GATE_STAMP(judgement->generation.number, stamp >> 16, GATE_FROM_UNKNOWN,
-				     GATE_FROM_UNKNOWN))) {
-		flow->rule = outcome.credit.rule;
-		flow->expires = outcome.credit.expires;
-		flow->device[0] = outcome.device[0];
-		flow->device[1] = outcome.device[1];
-	}
-	return REASON_NONE;
+	judgement->rejudged = true;
+	return rejudge(judgement, flow, stamp);
+}
+
+/*
+ * This box, and what NAT hides behind its address, are two: neither goes on with what the other
+ * opened. Both may answer what is addressed to this box.
+ */
+static __always_inline bool is_same_speaker(const struct judgement *judgement,
+					    const struct gate_flow *flow)
+{
+	if (judgement->key.side != flow->opener)
+		return true;
+	return judgement->nat_as == (flow->kind == FLOW_NAT_AS);
 }
 
 /*
@@ -179,14 +139,21 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	__u8 other = GATE_STAMP_FROM(stamp, !side);
 	int reason;
 
-	if (GATE_STAMP_FROM(stamp, side) == judgement->from)
+	/* who `natAs` means depends on where the packet leaves */
+	if (GATE_STAMP_FROM(stamp, side) == judgement->from && !judgement->rejudged &&
+	    flow->kind != FLOW_NAT_AS)
 		return REASON_NONE;
 	reason = bind_packet(judgement);
+	if (!reason && !is_same_speaker(judgement, flow)) {
+		judgement->device = judgement->src.device;
+		return REASON_NO_STATE;
+	}
 	/* what was found out under an older generation is not kept under a newer one */
-	if (reason || GATE_STAMP_GENERATION(stamp) != judgement->generation.number)
+	if (reason || judgement->from == GATE_FROM_LOST ||
+	    GATE_STAMP_GENERATION(stamp) != judgement->generation.number)
 		return reason;
 	stamp_replace(flow, stamp,
-		      GATE_STAMP(GATE_STAMP_GENERATION(stamp), stamp >> 16,
+		      GATE_STAMP(GATE_STAMP_GENERATION(stamp), GATE_STAMP_TAG(stamp),
 				 side ? other : judgement->from, side ? judgement->from : other));
 	return REASON_NONE;
 }
@@ -205,6 +172,8 @@ static __always_inline bool tcp_may_open(__u8 flags)
 
 static __always_inline bool may_open(const struct packet *packet)
 {
+	if (is_later_fragment(packet))
+		return false;
 	switch (packet->kind) {
 	case KIND_TCP:
 		return tcp_may_open(packet->tcp_flags);
@@ -216,43 +185,99 @@ static __always_inline bool may_open(const struct packet *packet)
 	return true;
 }
 
-/* 7. A new flow. */
-static __noinline int open_flow(struct judgement *judgement)
+/* The flow that this packet makes, and who is on its other side. */
+static __always_inline int found_flow(const struct judgement *judgement,
+				      const struct credit *credit, enum flow_kind kind,
+				      __u32 destination)
+{
+	__u8 side = judgement->key.side & 1;
+	struct gate_flow flow = {
+		.stamp = GATE_STAMP(judgement->generation.number, judgement->key.tag,
+				    side ? GATE_FROM_UNKNOWN : judgement->from,
+				    side ? judgement->from : GATE_FROM_UNKNOWN),
+		.last = judgement->now,
+		.expires = credit->expires,
+		.rule = credit->rule,
+		.device = { side ? destination : judgement->src.device,
+			    side ? judgement->src.device : destination },
+		.owner = kind == FLOW_LEARNED ? judgement->payer : judgement->src.device,
+		.opener = side,
+		.kind = kind,
+		.slot = own_slot,
+	};
+
+	return flow_create(&judgement->key, &flow, settings_get(judgement->generation.slot));
+}
+
+/* Asks the policy about a packet that is part of no flow, and whose source is bound. */
+static __always_inline int judge_new(struct judgement *judgement, struct credit *credit,
+				     struct gate_identity *dst)
 {
 	const struct packet *packet = &judgement->packet;
-	const struct flow_key *key = &judgement->key;
-	struct gate_identity dst;
-	struct gate_flow flow = {};
-	struct credit credit = {};
 	__be16 port = packet->kind == KIND_ECHO_REQUEST ? 0 : packet->dport;
-	__u8 side = key->side & 1;
-	int reason = bind_packet(judgement);
+	int reason;
 
-	if (reason)
-		return reason;
 	judgement->device = judgement->src.device;
 	if (!source_may_open(&judgement->src))
 		return REASON_UNKNOWN_SOURCE;
 	if (!may_open(packet))
 		return REASON_NO_STATE;
-	identity_get(&judgement->generation, packet->version, &packet->dst, &dst);
-	reason = policy_judge(&judgement->generation, &judgement->src, &dst,
-			      GATE_PORT_KEY(packet->protocol, bpf_ntohs(port)), &credit);
+	identity_get(&judgement->generation, packet->version, &packet->dst, dst);
+	reason = policy_judge(&judgement->generation, &judgement->src, dst,
+			      GATE_PORT_KEY(packet->protocol, bpf_ntohs(port)), credit);
 	if (reason == REASON_ACL && packet->kind == KIND_TCP && !tcp_is_syn(packet))
 		return REASON_NO_STATE; /* it asks for no connection: it is a stray part of one */
+	judgement->rule = credit->rule;
+	return reason;
+}
+
+/* 7. A new flow. */
+static __noinline int open_flow(struct judgement *judgement)
+{
+	struct gate_identity dst = {};
+	struct credit credit = {};
+	int reason = bind_packet(judgement);
+
+	if (!reason)
+		reason = judge_new(judgement, &credit, &dst);
 	if (reason)
 		return reason;
-	judgement->rule = credit.rule;
-	flow.stamp = GATE_STAMP(judgement->generation.number, bpf_get_prandom_u32(),
-				side ? GATE_FROM_UNKNOWN : judgement->from,
-				side ? judgement->from : GATE_FROM_UNKNOWN);
-	flow.last = judgement->now;
-	flow.rule = credit.rule;
-	flow.expires = credit.expires;
-	flow.device[0] = side ? dst.device : judgement->src.device;
-	flow.device[1] = side ? judgement->src.device : dst.device;
-	flow.opener = side;
-	return flow_create(key, &flow);
+	judgement->opened = true;
+	if (dry)
+		return flow_quota_check(&judgement->key, judgement->src.device,
+					settings_get(judgement->generation.slot));
+	return found_flow(judgement, &credit, judgement->nat_as ? FLOW_NAT_AS : FLOW_JUDGED,
+			  dst.device);
+}
+
+/*
+ * E1. One of ours let this packet in, and no flow has its addresses: they were translated since.
+ * The answers will have them too.
+ */
+static __noinline int learn_flow(struct judgement *judgement)
+{
+	const struct packet *packet = &judgement->packet;
+	struct credit credit = { .expires = GATE_NEVER };
+	struct gate_identity dst = {};
+
+	if (!judgement->learn || is_later_fragment(packet) || packet->kind == KIND_ECHO_REPLY ||
+	    packet->kind == KIND_ICMP_OTHER)
+		return REASON_NO_STATE;
+	identity_get(&judgement->generation, packet->version, &packet->src, &judgement->src);
+	identity_get(&judgement->generation, packet->version, &packet->dst, &dst);
+	judgement->device = judgement->src.device;
+	if (dry)
+		return REASON_NONE;
+	return found_flow(judgement, &credit, FLOW_LEARNED, dst.device);
+}
+
+/*
+ * E1. The source was bound where the packet came in. It may have another address since: an answer
+ * through DNAT is from this box.
+ */
+static __always_inline bool is_bound(const struct judgement *judgement)
+{
+	return !judgement->first && judgement->from != GATE_FROM_LOST;
 }
 
 /* 5, 8. A packet of a flow that we know. */
@@ -266,17 +291,52 @@ static __always_inline int admit_known(struct judgement *judgement, struct gate_
 	if (GATE_STAMP_FROM(flow->stamp, side) == judgement->from)
 		judgement->device = flow->device[side];
 	reason = revalidate(judgement, flow);
-	if (!reason)
+	if (!reason && !is_bound(judgement))
 		reason = bind_side(judgement, flow);
 	if (reason)
 		return reason;
-	judgement->device = flow->device[side];
+	judgement->device = device_of(judgement, side);
 	judgement->reply = !original;
+	judgement->known = true;
+	/* an answer that NAT changed came in on a learned flow, which knows no rule */
+	if (is_bound(judgement) && !judgement->learn &&
+	    GATE_STAMP_FROM(flow->stamp, side) == GATE_FROM_UNKNOWN)
+		judgement->credited = false;
 	if (!original && tcp_is_syn(packet))
 		return REASON_NO_STATE;
-	judgement->rule = flow->rule;
-	flow_track(flow, packet, original, judgement->now);
+	if (!dry)
+		flow_track(flow, packet, original, judgement->now);
 	return REASON_NONE;
+}
+
+/*
+ * A SYN is a new connection on old ports, judged as new even as a resend: from the opener always,
+ * from the other side once the flow is closing. What is behind NAT is learned anew.
+ */
+static __always_inline bool begins_anew(const struct judgement *judgement,
+					const struct gate_flow *flow)
+{
+	bool original = judgement->key.side == flow->opener;
+
+	if (!tcp_is_syn(&judgement->packet))
+		return false;
+	if (!judgement->first)
+		return original && judgement->learn && flow->kind == FLOW_LEARNED;
+	return original || flow->state == FLOW_CLOSING;
+}
+
+/*
+ * A learned flow stands for what NAT made of a judged one: forward it is met only behind the NAT, at
+ * E1; its answers only in front of it, where they come in.
+ */
+static __always_inline bool admits_here(const struct judgement *judgement,
+					const struct gate_flow *flow)
+{
+	if (flow->kind != FLOW_LEARNED)
+		return true;
+	if (judgement->key.side == flow->opener)
+		return judgement->learn;
+	return judgement->first && is_guarded(judgement->from);
 }
 
 static __always_inline int admit(struct judgement *judgement)
@@ -288,42 +348,59 @@ static __always_inline int admit(struct judgement *judgement)
 	/* ICMP that neither asks nor answers nor is an error is part of no flow */
 	flow = packet->kind == KIND_ICMP_OTHER ?
 		       NULL :
-		       flow_find(&judgement->key, packet->protocol, judgement->now);
-	/* a SYN of the opener is a new connection on old ports: judged as new, even as a resend */
-	if (flow && tcp_is_syn(packet) && judgement->key.side == flow->opener && judgement->first)
-		flow = NULL;
-	if (flow)
+		       flow_find(&judgement->key, packet->protocol, judgement->generation.slot,
+				 judgement->now);
+	if (flow && !begins_anew(judgement, flow) && admits_here(judgement, flow))
 		return admit_known(judgement, flow);
-	return judgement->first ? open_flow(judgement) : REASON_NAT_UNIDENTIFIED;
+	return judgement->first ? open_flow(judgement) : learn_flow(judgement);
 }
 
-/* The key of the flow that an ICMP error quotes. Not inlined: its frame is gone before we judge. */
-static __noinline int quoted_key(struct __sk_buff *skb, struct judgement *judgement)
+/* Whose packet an ICMP error quotes. */
+struct quotation {
+	struct gate_address dst;
+	__u8 protocol;
+};
+
+/* Not inlined: its frame is gone before we judge. */
+static __noinline int read_quotation(struct __sk_buff *skb, struct judgement *judgement,
+				     struct quotation *quotation)
 {
 	struct packet quoted = {};
 	int reason = packet_quoted(skb, &judgement->packet, &quoted);
 
+	if (!reason && is_later_fragment(&quoted))
+		reason = fragment_complete(&quoted, &judgement->generation, GATE_FROM_UNKNOWN);
 	if (reason)
 		return reason;
 	if (!same_address(&judgement->packet.dst, &quoted.src))
 		return REASON_NO_STATE;
 	flow_key_get(&quoted, judgement->generation.seed, &judgement->key);
-	judgement->quoted_protocol = quoted.protocol;
-	judgement->quoted_dst = quoted.dst;
+	quotation->protocol = quoted.protocol;
+	quotation->dst = quoted.dst;
 	return REASON_NONE;
 }
 
 /* Who belongs to no device is known by its address alone. */
 static __always_inline bool may_tell(const struct judgement *judgement,
+				     const struct quotation *quotation,
 				     const struct gate_flow *flow)
 {
 	const struct gate_identity *src = &judgement->src;
 
-	if (src->speaks & GATE_SPEAKS_SELF)
+	if (is_own(src))
 		return true;
 	if (!src->device)
-		return same_address(&judgement->packet.src, &judgement->quoted_dst);
-	return src->device == flow->device[!(judgement->key.side & 1)];
+		return same_address(&judgement->packet.src, &quotation->dst);
+	return src->device == device_of(judgement, !judgement->key.side);
+}
+
+static __always_inline int bind_teller(struct judgement *judgement)
+{
+	const struct packet *packet = &judgement->packet;
+
+	if (!is_bound(judgement))
+		return bind_packet(judgement);
+	return identity_get(&judgement->generation, packet->version, &packet->src, &judgement->src);
 }
 
 /*
@@ -333,31 +410,35 @@ static __always_inline bool may_tell(const struct judgement *judgement,
  */
 static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *judgement)
 {
+	struct quotation quotation = {};
 	struct gate_flow *flow;
-	int reason = bind_packet(judgement);
+	int reason = bind_teller(judgement);
 
 	if (reason)
 		return reason;
 	judgement->device = judgement->src.device;
-	reason = quoted_key(skb, judgement);
+	if (judgement->packet.fragment >= FRAGMENT_FIRST)
+		return REASON_FRAGMENT; /* RFC 1122, RFC 4443: it is too short to need any */
+	reason = read_quotation(skb, judgement, &quotation);
 	if (reason)
 		return reason;
-	flow = flow_find(&judgement->key, judgement->quoted_protocol, judgement->now);
+	flow = flow_find(&judgement->key, quotation.protocol, judgement->generation.slot,
+			 judgement->now);
 	if (!flow)
 		return REASON_NO_STATE;
 	reason = revalidate(judgement, flow);
 	if (reason)
 		return reason;
-	if (!may_tell(judgement, flow))
+	if (!may_tell(judgement, &quotation, flow))
 		return REASON_NO_STATE;
-	judgement->rule = flow->rule;
+	judgement->known = true;
 	judgement->reply = judgement->key.side == flow->opener;
 	return REASON_NONE;
 }
 
 /*
  * Where does a packet come from that leaves through us? The kernel knows the interface.
- * E1 guarded and judged there: its flow must exist and still be allowed.
+ * E1 guarded and judged there: its flow must exist and still be allowed, or is what NAT made of it.
  * E2 guarded, and somebody removed our mark: judged as if it just came in there.
  * E3 another interface: judged; no source that is bound to a guarded one.
  * E4 this box: judged as its own; a source that is not its own as E3.
@@ -373,87 +454,124 @@ static __always_inline void origin(struct __sk_buff *skb, struct judgement *judg
 	if (!slot)
 		return;
 	judgement->from = *slot;
-	judgement->first = !is_guarded(judgement->from) || !(skb->mark & GATE_MARK_JUDGED);
+	if (!is_guarded(judgement->from) || !(skb->mark & GATE_MARK_JUDGED))
+		return;
+	judgement->first = false;
+	judgement->credited = true;
+	judgement->learn = !(skb->mark & GATE_MARK_REPLY);
+	judgement->payer = skb->tc_index;
 }
 
-static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgement, int direction)
+/* A process on this box; what is forwarded has no socket, and that of a test run has no type. */
+static __always_inline bool has_sender(struct __sk_buff *skb)
 {
-	int reason = generation_get(&judgement->generation);
+	struct bpf_sock *socket = skb->sk;
 
-	if (!reason && direction == DIRECTION_EGRESS)
-		origin(skb, judgement);
-	skb->mark &= ~GATE_MARK_MASK; /* 1 */
-	if (!reason)
-		reason = packet_parse(skb, link_header, &judgement->packet);
+	socket = socket ? bpf_sk_fullsock(socket) : NULL;
+	return socket && socket->type;
+}
+
+/*
+ * E4. Where the kernel fragments an IPv6 packet again that it had put together, it loses the
+ * interface and keeps the mark (ip6_copy_metadata). Such a packet must be part of a judged flow.
+ */
+static __always_inline void origin_of_fragment(struct __sk_buff *skb, struct judgement *judgement,
+					       __u32 mark)
+{
+	if (has_sender(skb) || judgement->from != GATE_FROM_SELF || !(mark & GATE_MARK_JUDGED) ||
+	    judgement->packet.version != 6 || judgement->packet.fragment < FRAGMENT_FIRST ||
+	    is_own_address(judgement, &judgement->packet.src))
+		return;
+	judgement->from = GATE_FROM_LOST;
+	judgement->first = false;
+	judgement->credited = true;
+}
+
+/* 4, 5 … 8. */
+static __always_inline int admit_ip(struct __sk_buff *skb, struct judgement *judgement)
+{
+	struct packet *packet = &judgement->packet;
+	int reason = REASON_NONE;
+
+	judgement->now = bpf_ktime_get_coarse_ns();
+	if (is_later_fragment(packet))
+		reason = fragment_complete(packet, &judgement->generation, judgement->from);
 	if (reason)
 		return reason;
-	judgement->now = bpf_ktime_get_coarse_ns();
-	if (judgement->packet.kind == KIND_ICMP_ERROR)
+	if (packet->kind == KIND_ICMP_ERROR)
 		return admit_error(skb, judgement);
 	return admit(judgement);
 }
 
-/* Whom to count a dropped packet for: nobody whose address somebody else took. */
-static __always_inline void identify(struct judgement *judgement, int reason)
+static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgement, int direction)
 {
-	if (reason == REASON_SPOOFED_SOURCE || reason == REASON_NAT_UNIDENTIFIED) {
-		judgement->device = 0;
-		return;
-	}
-	if (judgement->device || !judgement->packet.version)
-		return;
-	identity_get(&judgement->generation, judgement->packet.version, &judgement->packet.src,
-		     &judgement->src);
-	judgement->src.speaks &= ~GATE_SPEAKS_REJECTED;
-	if (!bind_source(&judgement->src, judgement->from))
-		judgement->device = judgement->src.device;
+	int reason = generation_get(&judgement->generation, dry ? dry_slot : 0);
+	__u32 mark = skb->mark;
+
+	if (!reason && direction == DIRECTION_EGRESS)
+		origin(skb, judgement);
+	skb->mark = mark & ~GATE_MARK_MASK; /* 1 */
+	if (!reason)
+		reason = packet_parse(skb, link_header, &judgement->packet);
+	if (reason)
+		return reason;
+	if (direction == DIRECTION_EGRESS)
+		origin_of_fragment(skb, judgement, mark);
+	judgement->link = link_header && is_link(judgement, direction);
+	return judgement->link ? REASON_NONE : admit_ip(skb, judgement);
 }
 
-static __always_inline void count(struct __sk_buff *skb, struct judgement *judgement, int direction,
-				  int reason)
+/* In audit, what only the policy refuses is told, and passes. */
+static __always_inline bool softens(const struct judgement *judgement, int reason)
 {
-	struct gate_device_counters *device = bpf_map_lookup_elem(&device_counters,
-								  &judgement->device);
-	struct gate_rule_counters *rule;
-	__u64 packets = skb->gso_segs ? skb->gso_segs : 1;
-	__u64 bytes = skb->len - link_header;
-	__u32 index = reason;
+	if (!(judgement->generation.features & GATE_AUDIT))
+		return false;
+	return reason == REASON_ACL || reason == REASON_NO_STATE || reason == REASON_REVOKED;
+}
 
-	if (!device || index >= REASON_MAX)
-		return;
-	if (index) {
-		device->dropped_packets[direction][index] += packets;
-		device->dropped_bytes[direction] += bytes;
-		return;
-	}
-	device->passed_packets[direction] += packets;
-	device->passed_bytes[direction] += bytes;
-	rule = judgement->first ? bpf_map_lookup_elem(&rule_counters, &judgement->rule) : NULL;
-	if (rule) {
-		rule->packets += packets;
-		rule->bytes += bytes;
-	}
+/* Who belongs to no device answers at the cost of the one that asked. */
+static __always_inline __u32 payer_of(const struct judgement *judgement)
+{
+	if (judgement->payer)
+		return judgement->payer;
+	if (judgement->device || !judgement->known)
+		return judgement->device;
+	return device_of(judgement, !judgement->key.side);
 }
 
 /* 9. */
 static __always_inline int finish(struct __sk_buff *skb, struct judgement *judgement, int direction,
 				  int reason)
 {
+	int audited = REASON_NONE;
+
+	if (softens(judgement, reason)) {
+		audited = reason;
+		reason = REASON_NONE;
+	}
+	if (reason || audited)
+		identify(judgement, reason ? reason : audited);
+	if (!reason && !dry && judgement->packet.fragment == FRAGMENT_FIRST)
+		reason = fragment_remember(&judgement->packet, &judgement->generation,
+					   judgement->from, payer_of(judgement));
+	report(skb, judgement, direction, reason, audited);
 	if (reason)
-		identify(judgement, reason);
-	count(skb, judgement, direction, reason);
-	return reason ? DROP : PASS;
+		return DROP;
+	/* the mark says what we found only between our own hooks, and never what somebody brought;
+	 * what audit let pass founds no flow */
+	if (direction == DIRECTION_INGRESS) {
+		skb->mark |= GATE_MARK_JUDGED | (judgement->reply || audited ? GATE_MARK_REPLY : 0);
+		skb->tc_index = payer_of(judgement); /* whom E1 charges for what it learns */
+	}
+	return PASS;
 }
 
-/* The mark says what we found only between our own hooks, and never what somebody brought. */
 SEC("tc")
 int gate_ingress(struct __sk_buff *skb)
 {
 	struct judgement judgement = { .from = own_slot, .first = true };
 	int reason = judge(skb, &judgement, DIRECTION_INGRESS);
 
-	if (!reason)
-		skb->mark |= GATE_MARK_JUDGED | (judgement.reply ? GATE_MARK_REPLY : 0);
 	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
 }
 
@@ -466,34 +584,150 @@ int gate_egress(struct __sk_buff *skb)
 	return finish(skb, &judgement, DIRECTION_EGRESS, reason);
 }
 
+/* The packet that would open the connection which @seed names. */
+static __always_inline void seed_packet(const struct gate_seed *seed, struct packet *packet)
+{
+	packet->src = seed->src;
+	packet->dst = seed->dst;
+	packet->sport = seed->sport;
+	packet->dport = seed->dport;
+	packet->version = seed->version;
+	packet->protocol = seed->protocol;
+	packet->kind = KIND_PORTLESS;
+	if (seed->protocol == IPPROTO_ICMP || seed->protocol == IPPROTO_ICMPV6)
+		packet->kind = KIND_ECHO_REQUEST;
+}
+
+static __always_inline int seed_flow(struct judgement *judgement, const struct gate_seed *seed)
+{
+	const struct packet *packet = &judgement->packet;
+	struct credit credit = { .expires = GATE_NEVER };
+	struct gate_identity dst = {};
+	struct gate_flow *flow;
+	int reason = REASON_NONE;
+
+	identity_get(&judgement->generation, packet->version, &packet->src, &judgement->src);
+	if (seed->kind == FLOW_JUDGED)
+		reason = judge_new(judgement, &credit, &dst);
+	if (reason)
+		return reason;
+	flow_key_get(packet, judgement->generation.seed, &judgement->key);
+	reason = found_flow(judgement, &credit, seed->kind, dst.device);
+	flow = flow_find(&judgement->key, packet->protocol, judgement->generation.slot,
+			 judgement->now);
+	if (reason || !flow)
+		return reason;
+	flow->state = seed->state;
+	flow->seen = seed->state == FLOW_OPENING ? 0 : FLOW_SEEN_REPLY;
+	return REASON_NONE;
+}
+
+/*
+ * A load runs it for each connection that was there before the gate: its opener may be silent for
+ * hours, and what the other side sends opens nothing. Where its packets come from is not known yet.
+ */
+SEC("tc")
+int gate_seed(struct __sk_buff *skb)
+{
+	struct judgement judgement = { .from = GATE_FROM_UNKNOWN, .first = true };
+	struct gate_seed seed;
+	int reason;
+
+	if (load(skb, 0, &seed, sizeof(seed)))
+		return REASON_MALFORMED;
+	reason = generation_get(&judgement.generation, seed.slot);
+	if (reason)
+		return reason;
+	seed_packet(&seed, &judgement.packet);
+	judgement.now = bpf_ktime_get_coarse_ns();
+	return seed_flow(&judgement, &seed);
+}
+
 #define COLLECT_INTERVAL (SECOND / 10) /* one shard a tick: the whole table in 6.4 s */
 
-static long collect4(void *map, struct gate_flow4_key *key, struct gate_flow *flow, __u64 *now)
+static __always_inline const struct gate_settings *live_settings(void)
 {
-	if (flow_expired(flow, key->protocol, *now) && !bpf_map_delete_elem(map, key))
-		flow_count(false);
+	__u32 zero = 0;
+	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
+
+	/* slot 0 has none: what a first load seeds lives until there is a policy */
+	return live && live->slot ? settings_get(live->slot) : NULL;
+}
+
+/*
+ * The element that a callback is given may be recycled while it looks at it: what counts is what the
+ * key holds now.
+ */
+static __always_inline long collect_flow(void *map, const void *key, __u8 protocol,
+					 const struct gate_flow *element, __u64 now)
+{
+	const struct gate_settings *settings = live_settings();
+	struct gate_flow *flow;
+	__u32 owner;
+
+	if (!settings || !flow_has_timed_out(settings, element, protocol, now))
+		return 0;
+	flow = bpf_map_lookup_elem(map, key);
+	if (!flow || !flow_has_timed_out(settings, flow, protocol, now))
+		return 0;
+	owner = flow->owner;
+	if (!bpf_map_delete_elem(map, key))
+		flow_deleted(owner);
 	return 0;
 }
 
-static long collect6(void *map, struct gate_flow6_key *key, struct gate_flow *flow, __u64 *now)
+static long collect4(void *map, struct gate_flow4_key *element, struct gate_flow *flow, __u64 *now)
 {
-	if (flow_expired(flow, key->protocol, *now) && !bpf_map_delete_elem(map, key))
-		flow_count(false);
+	struct gate_flow4_key key = *element;
+
+	return collect_flow(map, &key, key.protocol, flow, *now);
+}
+
+static long collect6(void *map, struct gate_flow6_key *element, struct gate_flow *flow, __u64 *now)
+{
+	struct gate_flow6_key key = *element;
+
+	return collect_flow(map, &key, key.protocol, flow, *now);
+}
+
+static long collect_fragment(void *map, struct gate_fragment_key *element,
+			     struct gate_fragment *first, __u64 *now)
+{
+	struct gate_fragment_key key = *element;
+	const struct gate_settings *settings = live_settings();
+	__u32 owner = first->owner;
+
+	if (!settings || !has_timed_out(settings, TIMEOUT_FRAGMENT, first->last, *now))
+		return 0;
+	if (bpf_map_lookup_elem(map, &key) == first && !bpf_map_delete_elem(map, &key))
+		fragment_deleted(owner);
 	return 0;
+}
+
+static __always_inline void collect_shard(__u32 shard)
+{
+	__u64 now = bpf_ktime_get_coarse_ns();
+	void *elements = bpf_map_lookup_elem(&flows4, &shard);
+
+	if (elements)
+		bpf_for_each_map_elem(elements, collect4, &now, 0);
+	elements = bpf_map_lookup_elem(&flows6, &shard);
+	if (elements)
+		bpf_for_each_map_elem(elements, collect6, &now, 0);
+	elements = bpf_map_lookup_elem(&fragments, &shard);
+	if (elements)
+		bpf_for_each_map_elem(elements, collect_fragment, &now, 0);
 }
 
 static int collect(void *map, __u32 *key, struct collector *state)
 {
-	__u32 shard = state->shard % GATE_FLOW_SHARDS;
-	__u64 now = bpf_ktime_get_coarse_ns();
-	void *flows = bpf_map_lookup_elem(&flows4, &shard);
+	__u64 began = bpf_ktime_get_ns(), took;
 
-	if (flows)
-		bpf_for_each_map_elem(flows, collect4, &now, 0);
-	flows = bpf_map_lookup_elem(&flows6, &shard);
-	if (flows)
-		bpf_for_each_map_elem(flows, collect6, &now, 0);
-	state->shard = shard + 1;
+	collect_shard(state->shard % GATE_FLOW_SHARDS);
+	state->shard++;
+	took = bpf_ktime_get_ns() - began;
+	if (took > state->longest)
+		state->longest = took;
 	bpf_timer_start(&state->timer, COLLECT_INTERVAL, 0);
 	return 0;
 }

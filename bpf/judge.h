@@ -23,25 +23,40 @@ struct generation {
 	__u32 features;
 };
 
-/* Read once a packet: all that it meets is of one generation. */
-static __always_inline int generation_get(struct generation *generation)
+static __always_inline int generation_read(struct generation *generation, __u32 slot)
+{
+	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
+
+	if (!header || !header->number)
+		return REASON_NO_POLICY;
+	generation->slot = slot;
+	generation->number = header->number;
+	generation->features = header->features;
+	return REASON_NONE;
+}
+
+/*
+ * Read once a packet: all that it meets is of one generation. @slot: which one; 0: the one that is
+ * live.
+ */
+static __always_inline int generation_get(struct generation *generation, __u32 slot)
 {
 	__u32 zero = 0;
 	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
-	struct gate_generation *header;
 	__u64 word;
 
 	if (!live)
 		return REASON_MAP_ERROR;
 	word = *(volatile __u64 *)live;
-	generation->slot = (__u32)word;
 	generation->seed = (__u32)(word >> 32);
-	header = bpf_map_lookup_elem(&generations, &generation->slot);
-	if (!header || !header->number)
-		return REASON_NO_POLICY;
-	generation->number = header->number;
-	generation->features = header->features;
-	return REASON_NONE;
+	return generation_read(generation, slot ? slot : (__u32)word);
+}
+
+static __always_inline const struct gate_settings *settings_get(__u32 slot)
+{
+	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
+
+	return header ? &header->settings : NULL;
 }
 
 /*

@@ -79,22 +79,43 @@ struct flows6_inner {
 	__uint(value_size, sizeof(struct gate_flow));
 };
 
-/* A generation is one slot of each of these. */
-#define PER_GENERATION(NAME, INNER)                       \
+struct fragments_inner {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, GATE_FRAGMENTS_PER_SHARD);
+	__uint(key_size, sizeof(struct gate_fragment_key));
+	__uint(value_size, sizeof(struct gate_fragment));
+};
+
+struct device_chunk {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GATE_CHUNK);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct gate_device_counters));
+};
+
+struct rule_chunk {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, GATE_CHUNK);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct gate_rule_counters));
+};
+
+#define ARRAY_OF(COUNT, INNER, NAME)                      \
 	struct {                                          \
 		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); \
-		__uint(max_entries, GATE_SLOTS);          \
+		__uint(max_entries, COUNT);               \
 		__type(key, __u32);                       \
 		__array(values, struct INNER);            \
 	} NAME SEC(".maps")
 
-PER_GENERATION(addr4, addr4_inner);
-PER_GENERATION(addr6, addr6_inner);
-PER_GENERATION(prefix4, prefix4_inner);
-PER_GENERATION(prefix6, prefix6_inner);
-PER_GENERATION(pairs, pairs_inner);
-PER_GENERATION(ranges, ranges_inner);
-PER_GENERATION(slots, slots_inner);
+/* A generation is one slot of each of these. */
+ARRAY_OF(GATE_SLOTS, addr4_inner, addr4);
+ARRAY_OF(GATE_SLOTS, addr6_inner, addr6);
+ARRAY_OF(GATE_SLOTS, prefix4_inner, prefix4);
+ARRAY_OF(GATE_SLOTS, prefix6_inner, prefix6);
+ARRAY_OF(GATE_SLOTS, pairs_inner, pairs);
+ARRAY_OF(GATE_SLOTS, ranges_inner, ranges);
+ARRAY_OF(GATE_SLOTS, slots_inner, slots);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -118,23 +139,15 @@ struct {
 	__type(value, struct gate_interface);
 } interfaces SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, GATE_FLOW_SHARDS);
-	__type(key, __u32);
-	__array(values, struct flows4_inner);
-} flows4 SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, GATE_FLOW_SHARDS);
-	__type(key, __u32);
-	__array(values, struct flows6_inner);
-} flows6 SEC(".maps");
+ARRAY_OF(GATE_FLOW_SHARDS, flows4_inner, flows4);
+ARRAY_OF(GATE_FLOW_SHARDS, flows6_inner, flows6);
+ARRAY_OF(GATE_FLOW_SHARDS, fragments_inner, fragments);
 
 struct collector {
 	struct bpf_timer timer;
-	__u32 shard; /* the next one to walk */
+	__u64 longest; /* ns that a tick kept a CPU, at worst */
+	__u32 shard;   /* the next one to walk */
+	__u32 pad;
 };
 
 struct {
@@ -144,26 +157,27 @@ struct {
 	__type(value, struct collector);
 } collector SEC(".maps");
 
-/* index 0 counts packets of no known device */
+/* by counter id; 0 is nobody */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, GATE_DEVICES_MAX);
 	__type(key, __u32);
-	__type(value, struct gate_device_counters);
-} device_counters SEC(".maps");
+	__type(value, struct gate_device_state);
+} device_states SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, GATE_RULES_MAX);
-	__type(key, __u32);
-	__type(value, struct gate_rule_counters);
-} rule_counters SEC(".maps");
+ARRAY_OF(GATE_DEVICE_CHUNKS, device_chunk, device_counters);
+ARRAY_OF(GATE_RULE_CHUNKS, rule_chunk, rule_counters);
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct gate_flow_counters);
-} flow_counters SEC(".maps");
+	__type(value, struct gate_totals);
+} totals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, GATE_EVENTS_BYTES);
+} events SEC(".maps");
 
 #endif

@@ -24,6 +24,15 @@ enum packet_kind {
 	KIND_ECHO_REPLY,   /* dport is the identifier */
 	KIND_ICMP_ERROR,   /* quotes another packet behind its eight bytes */
 	KIND_ICMP_OTHER,
+	KIND_ARP, /* no IP at all */
+};
+
+enum fragment {
+	FRAGMENT_NOT,
+	FRAGMENT_ATOMIC, /* IPv6: has the header, and is whole (RFC 6946) */
+	FRAGMENT_FIRST,
+	FRAGMENT_MIDDLE,
+	FRAGMENT_LAST,
 };
 
 struct packet {
@@ -34,9 +43,16 @@ struct packet {
 	__u8 version; /* 4, 6; 0 until the addresses are known */
 	__u8 protocol;
 	__u8 kind;
-	__u8 tcp_flags;
-	__u32 transport; /* offset of the transport header */
+	union {
+		__u8 tcp_flags;
+		__u8 icmp_type;
+	};
+	__u32 transport; /* offset of the transport header, or of a later fragment's data */
 	__u32 end;	 /* offset behind the IP packet */
+	__be32 fragment_id;
+	__u16 fragment_at; /* where a later fragment begins, and where the first one ends */
+	__u8 fragment;	   /* enum fragment */
+	__u8 hop_limit;
 };
 
 #define TCP_FIN 0x01
@@ -50,11 +66,15 @@ struct packet {
 #define ICMP_HEADER	 8
 #define IPV4_HEADER_MIN	 20
 #define IPV6_HEADER	 40
-#define EXTENSIONS_MAX	 8
+#define EXTENSIONS_MAX	 7
 #define IPV4_OPTIONS_MAX 40 /* bytes, and so at most as many options */
 
-#define IPV4_FRAGMENT 0x3fff /* more-fragments bit and offset */
-#define IPV4_OFFSET   0x1fff
+#define IPV4_MORE	0x2000
+#define IPV4_OFFSET	0x1fff
+#define FRAGMENT_HEADER 8
+#define IPV6_MORE	0x0001
+#define IPV6_OFFSET	0xfff8
+#define DATAGRAM_MAX	65535
 
 struct ipv4 {
 	__u8 version_ihl;
@@ -76,6 +96,13 @@ struct ipv6 {
 	__u8 hop_limit;
 	struct gate_address src;
 	struct gate_address dst;
+};
+
+struct ipv6_fragment_header {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset; /* in bytes, IPV6_MORE */
+	__be32 id;
 };
 
 struct ipv6_extension {
@@ -118,10 +145,40 @@ __noinline int ipv4_options(struct __sk_buff *skb, __u32 at, __u32 end)
 	return at <= end ? REASON_NONE : REASON_MALFORMED;
 }
 
+static __always_inline bool is_later_fragment(const struct packet *packet)
+{
+	return packet->fragment >= FRAGMENT_MIDDLE;
+}
+
+/* @offset: in bytes. */
+static __always_inline __u8 fragment_of(__u32 offset, bool more)
+{
+	if (!offset)
+		return more ? FRAGMENT_FIRST : FRAGMENT_NOT;
+	return more ? FRAGMENT_MIDDLE : FRAGMENT_LAST;
+}
+
+/* @data: offset of the fragment's data. Receivers disagree about what is odd here. */
+static __always_inline int fragment_check(struct packet *packet, __u32 data)
+{
+	__u32 size = packet->end - data;
+
+	if (packet->fragment < FRAGMENT_FIRST)
+		return REASON_NONE;
+	if (!size || (packet->fragment != FRAGMENT_LAST && size % 8))
+		return REASON_FRAGMENT;
+	if (packet->fragment == FRAGMENT_FIRST)
+		packet->fragment_at = size;
+	else if (packet->fragment_at + size > DATAGRAM_MAX)
+		return REASON_FRAGMENT;
+	return REASON_NONE;
+}
+
 static __always_inline int packet_ipv4(struct __sk_buff *skb, __u32 at, struct packet *packet)
 {
 	struct ipv4 ip;
 	__u32 header, total;
+	int reason;
 
 	if (load(skb, at, &ip, sizeof(ip)))
 		return REASON_MALFORMED;
@@ -133,44 +190,88 @@ static __always_inline int packet_ipv4(struct __sk_buff *skb, __u32 at, struct p
 	packet->src.word[0] = ip.src;
 	packet->dst.word[0] = ip.dst;
 	packet->protocol = ip.protocol;
+	packet->hop_limit = ip.ttl;
 	packet->transport = at + header;
 	packet->end = at + total;
-	if (ip.fragment & bpf_htons(IPV4_FRAGMENT))
-		return REASON_FRAGMENT;
-	if (header == IPV4_HEADER_MIN)
-		return REASON_NONE;
+	packet->fragment_id = ip.id;
+	packet->fragment_at = (bpf_ntohs(ip.fragment) & IPV4_OFFSET) * 8;
+	packet->fragment = fragment_of(packet->fragment_at, ip.fragment & bpf_htons(IPV4_MORE));
+	reason = fragment_check(packet, packet->transport);
+	if (reason || header == IPV4_HEADER_MIN)
+		return reason;
 	return ipv4_options(skb, at + IPV4_HEADER_MIN, at + header);
 }
 
-/* Walks to the transport header, or to what ends the chain: ESP, AH, no-next-header. */
-__noinline int ipv6_extensions(struct __sk_buff *skb, struct packet *packet)
+/* RFC 8200, 4.5 */
+static __always_inline int ipv6_fragment(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ipv6_fragment_header header;
+	__u16 field;
+
+	if (packet->fragment || packet->transport + sizeof(header) > packet->end ||
+	    load(skb, packet->transport, &header, sizeof(header)))
+		return REASON_MALFORMED;
+	field = bpf_ntohs(header.offset);
+	packet->fragment_id = header.id;
+	packet->fragment_at = field & IPV6_OFFSET;
+	packet->fragment = fragment_of(packet->fragment_at, field & IPV6_MORE);
+	if (!packet->fragment)
+		packet->fragment = FRAGMENT_ATOMIC;
+	packet->protocol = header.next;
+	packet->transport += FRAGMENT_HEADER;
+	return packet->transport > packet->end ? REASON_MALFORMED : REASON_NONE;
+}
+
+/* All but the fragment header have this form. */
+static __always_inline int ipv6_extension(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ipv6_extension extension;
+
+	if (packet->transport + sizeof(extension) > packet->end ||
+	    load(skb, packet->transport, &extension, sizeof(extension)))
+		return REASON_MALFORMED;
+	if (packet->protocol == IPPROTO_ROUTING && extension.segments_left)
+		return REASON_SOURCE_ROUTE;
+	packet->transport += (extension.length + 1) * 8;
+	packet->protocol = extension.next;
+	return packet->transport > packet->end ? REASON_MALFORMED : REASON_NONE;
+}
+
+/*
+ * Walks to the transport header, or to what ends the chain: ESP, AH, no-next-header, the data of a
+ * later fragment. @quoted: the packet may be cut off, so its length says nothing.
+ */
+__noinline int ipv6_extensions(struct __sk_buff *skb, struct packet *packet, __u32 quoted)
 {
 	if (!packet)
 		return REASON_MALFORMED;
-	for (int i = 0; i < EXTENSIONS_MAX; i++) {
-		struct ipv6_extension extension;
+	for (int i = 0; i <= EXTENSIONS_MAX; i++) {
+		int reason;
 
 		switch (packet->protocol) {
 		case IPPROTO_FRAGMENT:
-			return REASON_FRAGMENT;
+			if (i == EXTENSIONS_MAX)
+				return REASON_MALFORMED;
+			reason = ipv6_fragment(skb, packet);
+			if (!reason && !quoted)
+				reason = fragment_check(packet, packet->transport);
+			if (!reason && is_later_fragment(packet))
+				return REASON_NONE;
+			break;
 		case IPPROTO_HOPOPTS:
 			if (i)
 				return REASON_MALFORMED; /* RFC 8200, 4.1: only at the front */
+			reason = ipv6_extension(skb, packet);
 			break;
 		case IPPROTO_ROUTING:
 		case IPPROTO_DSTOPTS:
+			reason = ipv6_extension(skb, packet);
 			break;
 		default:
 			return REASON_NONE;
 		}
-		if (load(skb, packet->transport, &extension, sizeof(extension)))
-			return REASON_MALFORMED;
-		if (packet->protocol == IPPROTO_ROUTING && extension.segments_left)
-			return REASON_SOURCE_ROUTE;
-		packet->transport += (extension.length + 1) * 8;
-		if (packet->transport > packet->end)
-			return REASON_MALFORMED;
-		packet->protocol = extension.next;
+		if (reason)
+			return reason;
 	}
 	return REASON_MALFORMED;
 }
@@ -189,9 +290,10 @@ static __always_inline int packet_ipv6(struct __sk_buff *skb, __u32 at, struct p
 	packet->src = ip.src;
 	packet->dst = ip.dst;
 	packet->protocol = ip.next;
+	packet->hop_limit = ip.hop_limit;
 	packet->transport = at + IPV6_HEADER;
 	packet->end = at + total;
-	return ipv6_extensions(skb, packet);
+	return ipv6_extensions(skb, packet, false);
 }
 
 static __always_inline int packet_tcp(struct __sk_buff *skb, struct packet *packet)
@@ -256,6 +358,7 @@ static __always_inline int packet_icmp(struct __sk_buff *skb, struct packet *pac
 	if (packet->transport + sizeof(header) > packet->end ||
 	    load(skb, packet->transport, header, sizeof(header)))
 		return REASON_MALFORMED;
+	packet->icmp_type = header[0];
 	packet->kind = icmp_kind(packet->version, header[0]);
 	if (packet->kind == KIND_ECHO_REQUEST)
 		__builtin_memcpy(&packet->sport, header + 4, 2);
@@ -289,35 +392,45 @@ static __always_inline int packet_transport(struct __sk_buff *skb, struct packet
  * The version comes from the packet itself: skb->protocol is not set under BPF_PROG_TEST_RUN of
  * raw IP bytes.
  */
-static __always_inline int packet_parse_ip(struct __sk_buff *skb, __u32 at, struct packet *packet)
+static __always_inline int packet_ip(struct __sk_buff *skb, __u32 at, struct packet *packet)
 {
 	__u8 version;
-	int reason;
 
 	if (load(skb, at, &version, sizeof(version)))
 		return REASON_NOT_IP;
 	version >>= 4;
 	if (version == 4)
-		reason = packet_ipv4(skb, at, packet);
-	else if (version == 6)
-		reason = packet_ipv6(skb, at, packet);
-	else
-		return REASON_NOT_IP;
-	return reason ? reason : packet_transport(skb, packet);
+		return packet_ipv4(skb, at, packet);
+	return version == 6 ? packet_ipv6(skb, at, packet) : REASON_NOT_IP;
+}
+
+/*
+ * A first fragment must hold every header (RFC 7112; RFC 1858 for IPv4): the ports that it does not
+ * have would come in a later one, which nobody judges.
+ */
+static __always_inline int packet_whole(struct __sk_buff *skb, __u32 at, struct packet *packet)
+{
+	int reason = packet_ip(skb, at, packet);
+
+	if (reason || is_later_fragment(packet))
+		return reason;
+	reason = packet_transport(skb, packet);
+	return reason && packet->fragment == FRAGMENT_FIRST ? REASON_FRAGMENT : reason;
 }
 
 /* The frame in front of the IP header: what it says must be what follows. */
-static __always_inline int packet_ethernet(struct __sk_buff *skb)
+static __always_inline int packet_ethernet(struct __sk_buff *skb, struct packet *packet)
 {
 	__u8 frame[15];
 
 	if (skb->vlan_present || load(skb, 0, frame, sizeof(frame)))
 		return REASON_NOT_IP;
-	if (frame[12] == 0x08 && frame[13] == 0x00 && frame[14] >> 4 == 4)
-		return REASON_NONE;
-	if (frame[12] == 0x86 && frame[13] == 0xdd && frame[14] >> 4 == 6)
-		return REASON_NONE;
-	return REASON_NOT_IP;
+	if (frame[12] == 0x08 && frame[13] == 0x06)
+		packet->kind = KIND_ARP;
+	else if (!(frame[12] == 0x08 && frame[13] == 0x00 && frame[14] >> 4 == 4) &&
+		 !(frame[12] == 0x86 && frame[13] == 0xdd && frame[14] >> 4 == 6))
+		return REASON_NOT_IP;
+	return REASON_NONE;
 }
 
 /*
@@ -326,9 +439,11 @@ static __always_inline int packet_ethernet(struct __sk_buff *skb)
  */
 static __noinline int packet_parse(struct __sk_buff *skb, __u32 link, struct packet *packet)
 {
-	int reason = link ? packet_ethernet(skb) : REASON_NONE;
+	int reason = link ? packet_ethernet(skb, packet) : REASON_NONE;
 
-	return reason ? reason : packet_parse_ip(skb, link, packet);
+	if (reason || packet->kind == KIND_ARP)
+		return reason;
+	return packet_whole(skb, link, packet);
 }
 
 /* The ports of a quoted packet, of which an ICMP error need only carry eight bytes (RFC 792). */
@@ -350,6 +465,8 @@ static __always_inline int packet_quoted_ports(struct __sk_buff *skb, struct pac
 		return REASON_NONE;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
+		if ((quoted->protocol == IPPROTO_ICMP) != (quoted->version == 4))
+			return REASON_MALFORMED;
 		quoted->kind = icmp_kind(quoted->version, header[0]);
 		if (quoted->kind == KIND_ECHO_REQUEST)
 			__builtin_memcpy(&quoted->sport, header + 4, 2);
@@ -376,27 +493,32 @@ static __always_inline int packet_quoted(struct __sk_buff *skb, const struct pac
 	if (error->version == 4) {
 		struct ipv4 ip;
 
-		if (load(skb, at, &ip, sizeof(ip)) || ip.version_ihl >> 4 != 4 ||
-		    (ip.version_ihl & 0xf) * 4 < IPV4_HEADER_MIN)
+		if (at + sizeof(ip) > error->end || load(skb, at, &ip, sizeof(ip)) ||
+		    ip.version_ihl >> 4 != 4 || (ip.version_ihl & 0xf) * 4 < IPV4_HEADER_MIN)
 			return REASON_MALFORMED;
 		quoted->src.word[0] = ip.src;
 		quoted->dst.word[0] = ip.dst;
 		quoted->protocol = ip.protocol;
 		quoted->transport = at + (ip.version_ihl & 0xf) * 4;
-		if (ip.fragment & bpf_htons(IPV4_OFFSET))
-			return REASON_FRAGMENT;
+		quoted->fragment_id = ip.id;
+		quoted->fragment_at = (bpf_ntohs(ip.fragment) & IPV4_OFFSET) * 8;
+		quoted->fragment = fragment_of(quoted->fragment_at,
+					       ip.fragment & bpf_htons(IPV4_MORE));
 	} else {
 		struct ipv6 ip;
 
-		if (load(skb, at, &ip, sizeof(ip)) || bpf_ntohl(ip.version_class_label) >> 28 != 6)
+		if (at + sizeof(ip) > error->end || load(skb, at, &ip, sizeof(ip)) ||
+		    bpf_ntohl(ip.version_class_label) >> 28 != 6)
 			return REASON_MALFORMED;
 		quoted->src = ip.src;
 		quoted->dst = ip.dst;
 		quoted->protocol = ip.next;
 		quoted->transport = at + IPV6_HEADER;
-		reason = ipv6_extensions(skb, quoted);
+		reason = ipv6_extensions(skb, quoted, true);
 	}
-	return reason ? reason : packet_quoted_ports(skb, quoted);
+	if (reason || is_later_fragment(quoted))
+		return reason;
+	return packet_quoted_ports(skb, quoted);
 }
 
 #endif

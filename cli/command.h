@@ -4,6 +4,7 @@
 #define ACLGATE_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "diag.h"
 #include "state.h"
@@ -23,16 +24,27 @@ struct options {
 	const char *inventory;
 	const char *interface;
 	const char *print;
+	const char *device;
+	const char *count;
 	bool batch;
 	bool dry_run;
 	bool json;
+	/* of trace */
+	const char *packet;
+	const char *capture;
+	const char *direction;
+	const char *from;
+	const char *fragment;
+	const char *sport;
+	uint8_t tcp_flags;
+	bool judged;
 };
 
 struct command {
 	const char *name;
 	const char *arguments; /* for the usage line */
 	const char *help;
-	const char *takes; /* the short letters of its options, see options.c */
+	const char *takes; /* the short letters of its options, see main.c */
 	int arguments_min, arguments_max;
 	int (*run)(const struct options *options, char **arguments);
 };
@@ -42,6 +54,9 @@ int command_load(const struct options *options, char **arguments);
 int command_test(const struct options *options, char **arguments);
 int command_can(const struct options *options, char **arguments);
 int command_status(const struct options *options, char **arguments);
+int command_trace(const struct options *options, char **arguments);
+int command_flows(const struct options *options, char **arguments);
+int command_monitor(const struct options *options, char **arguments);
 int command_unload(const struct options *options, char **arguments);
 
 /* @inventory, or the default one where it exists, or NULL. */
@@ -55,5 +70,13 @@ void print_diag(struct diag *diag, const struct sources *sources);
 
 /* One line, for what has no place in a file. */
 void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says why nothing can be read of a gate. Returns the exit code. */
+int print_unreadable(int error);
+
+#define TIME_TEXT 48
+
+/* Microseconds since the epoch, in the local time zone. */
+const char *format_time(uint64_t time, char text[TIME_TEXT]);
 
 #endif

@@ -12,19 +12,34 @@
 #include "json_out.h"
 #include "mem.h"
 
+/* "wg0 and lan0" */
+static void print_interfaces(const struct table *table)
+{
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		printf("%s%s",
+		       !i			       ? "" :
+		       i + 1 < table->interfaces_count ? ", " :
+							 " and ",
+		       table->interfaces[i]);
+}
+
 static void print_report(const struct load_report *report, const struct checked *checked,
 			 const struct options *options)
 {
+	const struct table *table = &checked->table;
 	char hash[DIGEST_TEXT];
 
 	digest_format(report->sha256, hash);
-	if (options->json)
+	if (options->json) {
 		printf("{\"schema_version\":%d,\"generation\":%u,\"sha256\":\"%s\"}\n",
 		       JSON_SCHEMA_VERSION, report->generation, hash);
-	else
-		printf("generation %u is enforced on %s: %zu devices, %zu rules, policy %.12s\n",
-		       report->generation, checked->table.interfaces[0],
-		       checked->table.devices_count, checked->table.rules_count, hash);
+		return;
+	}
+	printf("generation %u is %s on ", report->generation,
+	       table->features & GATE_AUDIT ? "audited, not enforced," : "enforced");
+	print_interfaces(table);
+	printf(": %zu devices, %zu rules, policy %.12s\n", table->devices_count, table->rules_count,
+	       hash);
 }
 
 static int load(const struct options *options, struct checked *checked)

@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "mem.h"
+#include "probe.h"
 
 static const struct command commands[] = {
 	{ "load", "FILE", "check FILE, then enforce it in place of the loaded policy", "iInj", 1, 1,
@@ -14,6 +15,11 @@ static const struct command commands[] = {
 	{ "test", "FILE", "run the tests of FILE and show each", "ij", 1, 1, command_test },
 	{ "can", "SRC DST:PORT[/PROTO]", "may SRC open a connection to DST?", "Pibj", 0, 2,
 	  command_can },
+	{ "trace", "SRC DST:PORT[/PROTO]", "what the loaded programs would do with a packet",
+	  "PiSarFgsfxcwDJj", 0, 2, command_trace },
+	{ "flows", "", "the connections that the gate knows", "dj", 0, 0, command_flows },
+	{ "monitor", "", "what is opened and dropped, as it happens", "dCj", 0, 0,
+	  command_monitor },
 	{ "status", "", "what is enforced, by which policy, and what was dropped", "j", 0, 0,
 	  command_status },
 	{ "unload", "", "detach the programs: nothing is judged any more", "", 0, 0,
@@ -32,6 +38,20 @@ static const struct {
 	{ 'n', "dry-run", NULL, "check only, change nothing" },
 	{ 'p', "print", "table", "print what the kernel would see" },
 	{ 'b', "batch", NULL, "read lines \"SRC DST PROTO PORT\" from standard input" },
+	{ 'S', "syn", NULL, "TCP that opens a connection (the default)" },
+	{ 'a', "ack", NULL, "TCP that acknowledges" },
+	{ 'r', "rst", NULL, "TCP that resets" },
+	{ 'F', "fin", NULL, "TCP that ends" },
+	{ 'g', "frag", "WHICH", "only the \"first\" or a \"later\" fragment" },
+	{ 's', "sport", "PORT", "source port; of an echo the identifier" },
+	{ 'x', "packet", "HEX", "this packet, in place of SRC and DST" },
+	{ 'c', "pcap", "FILE", "these packets, in place of SRC and DST" },
+	{ 'w', "interface", "NAME", "the guarded interface where they are" },
+	{ 'D', "direction", "WAY", "\"ingress\" or \"egress\", seen from there" },
+	{ 'f', "from", "NAME", "the interface where they came in, or \"self\"" },
+	{ 'J', "judged", NULL, "a guarded interface let it in" },
+	{ 'd', "device", "NAME", "only of this device" },
+	{ 'C', "count", "N", "end after N events" },
 	{ 'j', "json", NULL, "print JSON" },
 };
 
@@ -45,6 +65,7 @@ static void set_option(struct options *options, char letter, const char *argumen
 		options->inventory = argument;
 		break;
 	case 'I':
+	case 'w':
 		options->interface = argument;
 		break;
 	case 'n':
@@ -55,6 +76,45 @@ static void set_option(struct options *options, char letter, const char *argumen
 		break;
 	case 'b':
 		options->batch = true;
+		break;
+	case 'S':
+		options->tcp_flags |= PROBE_TCP_SYN;
+		break;
+	case 'a':
+		options->tcp_flags |= PROBE_TCP_ACK;
+		break;
+	case 'r':
+		options->tcp_flags |= PROBE_TCP_RST;
+		break;
+	case 'F':
+		options->tcp_flags |= PROBE_TCP_FIN;
+		break;
+	case 'g':
+		options->fragment = argument;
+		break;
+	case 's':
+		options->sport = argument;
+		break;
+	case 'x':
+		options->packet = argument;
+		break;
+	case 'c':
+		options->capture = argument;
+		break;
+	case 'D':
+		options->direction = argument;
+		break;
+	case 'f':
+		options->from = argument;
+		break;
+	case 'J':
+		options->judged = true;
+		break;
+	case 'd':
+		options->device = argument;
+		break;
+	case 'C':
+		options->count = argument;
 		break;
 	case 'j':
 		options->json = true;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -122,4 +123,27 @@ void print_error(const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
+}
+
+int print_unreadable(int error)
+{
+	if (error == -ENOENT) {
+		print_error("nothing is loaded: nothing is judged");
+		return EXIT_UNENFORCED;
+	}
+	print_error("cannot read the gate: %s%s", strerror(-error),
+		    exit_code_of(error) == EXIT_PRIVILEGE ? " (try sudo)" : "");
+	return exit_code_of(error) == EXIT_PRIVILEGE ? EXIT_PRIVILEGE : EXIT_UNENFORCED;
+}
+
+const char *format_time(uint64_t time, char text[TIME_TEXT])
+{
+	time_t seconds = (time_t)(time / 1000000);
+	struct tm local;
+	size_t length;
+
+	localtime_r(&seconds, &local);
+	length = strftime(text, TIME_TEXT, "%Y-%m-%d %H:%M:%S", &local);
+	snprintf(text + length, TIME_TEXT - length, ".%06u", (unsigned int)(time % 1000000));
+	return text;
 }

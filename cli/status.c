@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "digest.h"
+#include "counters.h"
 #include "gate.h"
 #include "json_out.h"
 #include "load.h"
@@ -17,7 +18,7 @@
 struct view {
 	struct gate_status status;
 	struct ids ids;
-	struct gate_counters counters;
+	struct counters counters;
 	bool stored; /* the copies in the state directory are those of the running policy */
 };
 
@@ -40,7 +41,7 @@ static int view_open(const struct state *state, struct view *view)
 	int error = gate_status(state, &view->status);
 
 	if (!error)
-		error = gate_counters_open(state, &view->counters);
+		error = counters_open(state, &view->counters);
 	if (!error)
 		error = ids_read(state, &view->ids);
 	if (!error)
@@ -51,7 +52,7 @@ static int view_open(const struct state *state, struct view *view)
 static void view_close(struct view *view)
 {
 	ids_free(&view->ids);
-	gate_counters_close(&view->counters);
+	counters_close(&view->counters);
 }
 
 static void each_drop(const struct view *view,
@@ -61,7 +62,7 @@ static void each_drop(const struct view *view,
 	struct gate_device_counters sum;
 
 	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++) {
-		if (gate_counters_device(&view->counters, id, &sum))
+		if (counters_device(&view->counters, id, &sum))
 			continue;
 		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++)
 			for (enum reason reason = 1; reason < REASON_MAX; reason++)
@@ -80,20 +81,21 @@ static void print_drop(const char *device, enum direction direction, enum reason
 
 static void print_devices(const struct view *view)
 {
-	printf("\n  %-20s %15s %15s\n", "device", "packets passed", "packets dropped");
+	printf("\n  %-20s %15s %15s %15s\n", "device", "packets passed", "audited", "dropped");
 	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++) {
-		uint64_t passed = 0, dropped = 0;
+		uint64_t passed = 0, audited = 0, dropped = 0;
 		struct gate_device_counters sum;
 
-		if (gate_counters_device(&view->counters, id, &sum))
+		if (counters_device(&view->counters, id, &sum))
 			continue;
 		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
 			passed += sum.passed_packets[direction];
+			audited += sum.audited_packets[direction];
 			for (enum reason reason = 0; reason < REASON_MAX; reason++)
 				dropped += sum.dropped_packets[direction][reason];
 		}
-		printf("  %-20s %15" PRIu64 " %15" PRIu64 "\n", ids_device(&view->ids, id), passed,
-		       dropped);
+		printf("  %-20s %15" PRIu64 " %15" PRIu64 " %15" PRIu64 "\n",
+		       ids_device(&view->ids, id), passed, audited, dropped);
 	}
 }
 
@@ -108,13 +110,17 @@ static void print_text(const struct view *view)
 	       digest_format(generation->sha256, hash), when);
 	if (!view->stored)
 		printf("the running policy is not the stored one\n");
+	if (generation->features & GATE_AUDIT)
+		printf("audit mode: what only the policy refuses is counted, and passes\n");
 	for (size_t i = 0; i < view->status.interfaces_count; i++)
 		printf("%s: %s\n", view->status.interfaces[i].interface.name,
 		       gate_enforcement_text(view->status.interfaces[i].enforcement));
 	printf("flows: %" PRIu64 " of %u\n",
-	       (uint64_t)(view->status.flows.created - view->status.flows.deleted),
+	       (uint64_t)(view->status.totals.flows_created - view->status.totals.flows_deleted),
 	       2 * GATE_FLOWS_MAX);
 	print_devices(view);
+	if (view->status.totals.events_lost)
+		printf("\nevents lost: %" PRIu64 "\n", (uint64_t)view->status.totals.events_lost);
 	printf("\n  dropped packets\n");
 	each_drop(view, print_drop);
 }
@@ -131,17 +137,31 @@ static void print_json_drop(const char *device, enum direction direction, enum r
 	separator = ",";
 }
 
+/* Packets of all devices. */
+static uint64_t audited(const struct view *view)
+{
+	struct gate_device_counters sum;
+	uint64_t packets = 0;
+
+	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++)
+		if (!counters_device(&view->counters, id, &sum))
+			packets += sum.audited_packets[DIRECTION_INGRESS] +
+				   sum.audited_packets[DIRECTION_EGRESS];
+	return packets;
+}
+
 static void print_json(const struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
 	char hash[DIGEST_TEXT];
 
-	printf("{\"schema_version\":%d,\"enforced\":%s,\"generation\":%u,\"sha256\":\"%s\","
+	printf("{\"schema_version\":%d,\"enforced\":%s,\"audit\":%s,\"generation\":%u,\"sha256\":\"%s\","
 	       "\"loaded\":%" PRIu64 ",\"stored\":%s,\"flows\":%" PRIu64 ",\"interfaces\":[",
 	       JSON_SCHEMA_VERSION, gate_status_enforced(&view->status) ? "true" : "false",
-	       generation->number, digest_format(generation->sha256, hash),
-	       (uint64_t)generation->loaded, view->stored ? "true" : "false",
-	       (uint64_t)(view->status.flows.created - view->status.flows.deleted));
+	       generation->features & GATE_AUDIT ? "true" : "false", generation->number,
+	       digest_format(generation->sha256, hash), (uint64_t)generation->loaded,
+	       view->stored ? "true" : "false",
+	       (uint64_t)(view->status.totals.flows_created - view->status.totals.flows_deleted));
 	for (size_t i = 0; i < view->status.interfaces_count; i++) {
 		printf("%s{\"name\":", i ? "," : "");
 		json_out_string(view->status.interfaces[i].interface.name, stdout);
@@ -149,7 +169,8 @@ static void print_json(const struct view *view)
 		       view->status.interfaces[i].enforcement == ENFORCED ? "true" : "false",
 		       gate_enforcement_text(view->status.interfaces[i].enforcement));
 	}
-	printf("],\"dropped\":[");
+	printf("],\"events_lost\":%" PRIu64 ",\"audited\":%" PRIu64 ",\"dropped\":[",
+	       (uint64_t)view->status.totals.events_lost, audited(view));
 	each_drop(view, print_json_drop);
 	printf("]}\n");
 }
@@ -158,19 +179,13 @@ static int not_readable(const struct options *options, int error)
 {
 	if (options->json)
 		printf("{\"schema_version\":%d,\"enforced\":false}\n", JSON_SCHEMA_VERSION);
-	if (error == -ENOENT) {
-		print_error("nothing is loaded: nothing is judged");
-		return EXIT_UNENFORCED;
-	}
-	print_error("cannot read the gate: %s%s", strerror(-error),
-		    exit_code_of(error) == EXIT_PRIVILEGE ? " (try sudo)" : "");
-	return exit_code_of(error) == EXIT_PRIVILEGE ? EXIT_PRIVILEGE : EXIT_UNENFORCED;
+	return print_unreadable(error);
 }
 
 int command_status(const struct options *options, char **arguments)
 {
 	struct state state = state_get();
-	struct view view = { .counters = { -1, -1 } };
+	struct view view = {};
 	int error = view_open(&state, &view), code;
 
 	(void)arguments;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "digest.h"
+#include "counters.h"
 #include "gate.h"
 #include "ids.h"
 #include "mem.h"
@@ -16,7 +17,7 @@ struct scraped {
 	struct gate_status status;
 	struct ids ids;
 	struct gate_device_counters *devices; /* by id, 0 is for packets of no device */
-	struct gate_rule_counters *rules;     /* by id, from 1 */
+	struct gate_rule_counters *rules;     /* by id, 0 is for what an Ethernet link needs */
 	bool loaded;
 };
 
@@ -24,18 +25,18 @@ static int read_counters(const struct state *state, struct scraped *scraped)
 {
 	uint32_t devices = ids_last(&scraped->ids, IDS_DEVICE) + 1;
 	uint32_t rules = ids_last(&scraped->ids, IDS_RULE) + 1;
-	struct gate_counters counters;
-	int error = gate_counters_open(state, &counters);
+	struct counters counters;
+	int error = counters_open(state, &counters);
 
 	if (error)
 		return error;
 	scraped->devices = mem_alloc(devices * sizeof(*scraped->devices));
 	scraped->rules = mem_alloc(rules * sizeof(*scraped->rules));
 	for (uint32_t id = 0; id < devices && !error; id++)
-		error = gate_counters_device(&counters, id, &scraped->devices[id]);
-	for (uint32_t id = 1; id < rules && !error; id++)
-		error = gate_counters_rule(&counters, id, &scraped->rules[id]);
-	gate_counters_close(&counters);
+		error = counters_device(&counters, id, &scraped->devices[id]);
+	for (uint32_t id = 0; id < rules && !error; id++)
+		error = counters_rule(&counters, id, &scraped->rules[id]);
+	counters_close(&counters);
 	return error;
 }
 
@@ -60,27 +61,49 @@ static uint64_t dropped(const struct gate_device_counters *device, enum directio
 	return sum;
 }
 
+/* What became of packets, and how many of them or of their bytes. */
+struct verdict {
+	const char *name;
+	uint64_t packets;
+	uint64_t bytes;
+};
+
+#define VERDICTS 3
+
+static void verdicts_of(const struct gate_device_counters *device, enum direction direction,
+			struct verdict ret_verdicts[VERDICTS])
+{
+	ret_verdicts[0] = (struct verdict){ "pass", device->passed_packets[direction],
+					    device->passed_bytes[direction] };
+	ret_verdicts[1] = (struct verdict){ "drop", dropped(device, direction),
+					    device->dropped_bytes[direction] };
+	ret_verdicts[2] = (struct verdict){ "audit", device->audited_packets[direction],
+					    device->audited_bytes[direction] };
+}
+
+static void write_device_verdicts(const struct scraped *scraped, uint32_t id,
+				  enum direction direction, const char *name, bool bytes, FILE *out)
+{
+	struct verdict verdicts[VERDICTS];
+
+	verdicts_of(&scraped->devices[id], direction, verdicts);
+	for (size_t i = 0; i < VERDICTS; i++) {
+		struct metric_label labels[] = {
+			{ "device", ids_device(&scraped->ids, id) },
+			{ "direction", direction_name(direction) },
+			{ "verdict", verdicts[i].name },
+		};
+
+		metrics_sample(out, name, labels, 3,
+			       bytes ? verdicts[i].bytes : verdicts[i].packets);
+	}
+}
+
 static void write_verdicts(const struct scraped *scraped, const char *name, bool bytes, FILE *out)
 {
-	for (uint32_t id = 0; id <= ids_last(&scraped->ids, IDS_DEVICE); id++) {
-		const struct gate_device_counters *device = &scraped->devices[id];
-
-		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-			struct metric_label labels[] = {
-				{ "device", ids_device(&scraped->ids, id) },
-				{ "direction", direction_name(direction) },
-				{ "verdict", "pass" },
-			};
-
-			metrics_sample(out, name, labels, 3,
-				       bytes ? device->passed_bytes[direction] :
-					       device->passed_packets[direction]);
-			labels[2].value = "drop";
-			metrics_sample(out, name, labels, 3,
-				       bytes ? device->dropped_bytes[direction] :
-					       dropped(device, direction));
-		}
-	}
+	for (uint32_t id = 0; id <= ids_last(&scraped->ids, IDS_DEVICE); id++)
+		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++)
+			write_device_verdicts(scraped, id, direction, name, bytes, out);
 }
 
 /* A device has a series for "acl" from the start; one for another reason once it happens. */
@@ -105,8 +128,8 @@ static void write_drops(const struct scraped *scraped, const char *name, FILE *o
 
 static void write_rules(const struct scraped *scraped, const char *name, bool bytes, FILE *out)
 {
-	for (uint32_t id = 1; id <= ids_last(&scraped->ids, IDS_RULE); id++) {
-		struct metric_label label = { "rule", ids_name(&scraped->ids, IDS_RULE, id) };
+	for (uint32_t id = 0; id <= ids_last(&scraped->ids, IDS_RULE); id++) {
+		struct metric_label label = { "rule", ids_rule(&scraped->ids, id) };
 
 		metrics_sample(out, name, &label, 1,
 			       bytes ? scraped->rules[id].bytes : scraped->rules[id].packets);
@@ -125,7 +148,8 @@ static void write_counters(const struct scraped *scraped, FILE *out)
 		       "Dropped packets by the device they came from and the reason.");
 	write_drops(scraped, "aclgate_dropped_packets_total", out);
 	metrics_family(out, "aclgate_rule_packets_total", METRIC_COUNTER,
-		       "Packets of connections that the rule allowed, in both directions.");
+		       "Packets of connections that the rule allowed, in both directions; \"link\" "
+		       "is what an Ethernet link needs to live.");
 	write_rules(scraped, "aclgate_rule_packets_total", false, out);
 	metrics_family(out, "aclgate_rule_bytes_total", METRIC_COUNTER,
 		       "Bytes of those packets, from the IP header on.");
@@ -166,10 +190,13 @@ static void write_flows(const struct gate_status *status, FILE *out)
 		       "Connections in the flow tables, those that timed out and are not yet "
 		       "collected included.");
 	metrics_sample(out, "aclgate_flows", NULL, 0,
-		       status->flows.created - status->flows.deleted);
+		       status->totals.flows_created - status->totals.flows_deleted);
 	metrics_family(out, "aclgate_flows_limit", METRIC_GAUGE,
 		       "Room for connections, IPv4 and IPv6 together.");
 	metrics_sample(out, "aclgate_flows_limit", NULL, 0, 2 * GATE_FLOWS_MAX);
+	metrics_family(out, "aclgate_events_lost_total", METRIC_COUNTER,
+		       "Events that nobody will read: too many of one device, or nobody reads.");
+	metrics_sample(out, "aclgate_events_lost_total", NULL, 0, status->totals.events_lost);
 }
 
 static void write_build(FILE *out)
@@ -184,7 +211,8 @@ static void write_all(const struct scraped *scraped, FILE *out)
 {
 	write_build(out);
 	metrics_family(out, "aclgate_enforcing", METRIC_GAUGE,
-		       "1 if a policy is loaded and every guarded interface is judged by it.");
+		       "1 if a policy is loaded, not in audit mode, and every guarded interface is "
+		       "judged by it.");
 	metrics_sample(out, "aclgate_enforcing", NULL, 0,
 		       scraped->loaded && gate_status_enforced(&scraped->status));
 	if (!scraped->loaded)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "mem.h"
@@ -98,13 +99,21 @@ void check_tests(struct checked *checked)
 	}
 }
 
-/* Before names are resolved: a device that is bound to this interface must mean the guarded one. */
-static void guard_instead(struct policy *policy, const char *interface)
+/*
+ * Before names are resolved: a device that is bound to this interface must mean the guarded one.
+ * What the policy says of an interface of that name stays.
+ */
+static void guard_instead(struct policy *policy, const char *name)
 {
-	free(policy->interfaces.items);
-	policy->interfaces.items = mem_alloc(sizeof(*policy->interfaces.items));
-	policy->interfaces.items[0] = (struct word){ interface, PLACE_NONE };
-	policy->interfaces.count = 1;
+	struct policy_interface *guarded = mem_alloc(sizeof(*guarded));
+
+	guarded->name = (struct word){ name, PLACE_NONE };
+	for (size_t i = policy->interfaces_count; i; i--)
+		if (!strcmp(policy->interfaces[i - 1].name.text, name))
+			*guarded = policy->interfaces[i - 1];
+	free(policy->interfaces);
+	policy->interfaces = guarded;
+	policy->interfaces_count = 1;
 }
 
 int check_sources(struct checked *checked, const struct box *box)

@@ -648,6 +648,41 @@ static void name_devices(struct compiler *compiler)
 		table->outside[i] = mem_strdup(compiler->inventory->outside[i]);
 }
 
+/* As the table has the first address of each IP version. */
+static void identify(const struct table *table, const struct policy_device *device,
+		     struct gate_identity ret_identities[2])
+{
+	struct prefix prefix;
+
+	for (size_t i = 0; i < device->addresses.count; i++) {
+		struct gate_identity *identity;
+
+		if (prefix_parse(device->addresses.items[i].text, &prefix))
+			continue;
+		identity = &ret_identities[address_is_ipv4(prefix.first) ? 0 : 1];
+		if (!identity->device)
+			*identity = *table_identity(table, prefix.first);
+	}
+}
+
+/* After the identities, for `natAs` takes them over. */
+static void take_settings(struct compiler *compiler)
+{
+	const struct settings *settings = &compiler->ruleset->settings;
+	const struct policy_device *devices = compiler->inventory->policy->devices;
+	struct table *table = compiler->table;
+	struct gate_settings *taken = &table->settings;
+
+	if (settings->audit)
+		table->features |= GATE_AUDIT;
+	memcpy(taken->timeout, settings->timeout, sizeof(taken->timeout));
+	taken->flows_per_device = settings->flows_per_device;
+	taken->dhcp = settings->dhcp;
+	for (size_t slot = 0; slot < GATE_GUARDED_MAX; slot++)
+		if (settings->nat_as[slot] != DEVICE_NONE)
+			identify(table, &devices[settings->nat_as[slot]], taken->nat_as[slot]);
+}
+
 static void compiler_free(struct compiler *compiler)
 {
 	for (size_t i = 0; i < compiler->ruleset->sets_count; i++)
@@ -678,6 +713,7 @@ int table_compile(const struct ruleset *ruleset, const struct inventory *invento
 	classify(&compiler);
 	classes_of_sets(&compiler);
 	emit_identities(&compiler);
+	take_settings(&compiler);
 	name_rules(&compiler, sources);
 	name_devices(&compiler);
 	error = build_pairs(&compiler);

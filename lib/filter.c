@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "filter.h"
 
-#include <libmnl/libmnl.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
-#include <time.h>
+
+#include "netlink.h"
 
 /* The first filter of a dump: the kernel lists them in the order in which packets meet them. */
 struct first {
@@ -13,58 +13,43 @@ struct first {
 	uint32_t handle;
 };
 
-static int on_filter(const struct nlmsghdr *message, void *context)
+static void forget(void *context)
 {
-	const struct tcmsg *filter = mnl_nlmsg_get_payload(message);
+	*(struct first *)context = (struct first){};
+}
+
+static int on_filter(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	const struct tcmsg *filter = header;
 	struct first *first = context;
 
+	(void)attributes;
 	/* an entry without a handle announces the priority, not a filter in it */
-	if (first->found || message->nlmsg_type != RTM_NEWTFILTER || !filter->tcm_handle)
-		return MNL_CB_OK;
-	*first = (struct first){ true, (uint16_t)(filter->tcm_info >> 16), filter->tcm_handle };
-	return MNL_CB_OK;
-}
-
-static bool ask(struct mnl_socket *socket, uint32_t ifindex, enum direction direction)
-{
-	char buffer[256];
-	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-	struct tcmsg *filter;
-
-	message->nlmsg_type = RTM_GETTFILTER;
-	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	filter = mnl_nlmsg_put_extra_header(message, sizeof(*filter));
-	filter->tcm_ifindex = (int)ifindex;
-	filter->tcm_parent = TC_H_MAKE(
-		TC_H_CLSACT, direction == DIRECTION_INGRESS ? TC_H_MIN_INGRESS : TC_H_MIN_EGRESS);
-	return mnl_socket_sendto(socket, message, message->nlmsg_len) > 0;
-}
-
-static bool read_answer(struct mnl_socket *socket, struct first *first)
-{
-	char buffer[32768]; /* as libmnl advises for dumps */
-	int more = MNL_CB_OK;
-
-	while (more > MNL_CB_STOP) {
-		ssize_t size = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-
-		if (size < 0)
-			return false;
-		more = mnl_cb_run(buffer, (size_t)size, 0, 0, on_filter, first);
-	}
-	return more == MNL_CB_STOP;
+	if (!first->found && filter->tcm_handle)
+		*first = (struct first){ true, (uint16_t)(filter->tcm_info >> 16),
+					 filter->tcm_handle };
+	return 0;
 }
 
 bool filter_is_first(uint32_t ifindex, enum direction direction, uint16_t priority, uint32_t handle)
 {
-	struct mnl_socket *socket = mnl_socket_open(NETLINK_ROUTE);
-	struct first first = {};
-	bool known;
+	const struct tcmsg hook = {
+		.tcm_ifindex = (int)ifindex,
+		.tcm_parent = TC_H_MAKE(TC_H_CLSACT, direction == DIRECTION_INGRESS ?
+							     TC_H_MIN_INGRESS :
+							     TC_H_MIN_EGRESS),
+	};
+	const struct netlink_dump filters = {
+		.protocol = NETLINK_ROUTE,
+		.request = RTM_GETTFILTER,
+		.answer = RTM_NEWTFILTER,
+		.header = &hook,
+		.header_size = sizeof(hook),
+		.begin = forget,
+		.each = on_filter,
+	};
+	struct first first;
 
-	if (!socket)
-		return false;
-	known = mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) >= 0 &&
-		ask(socket, ifindex, direction) && read_answer(socket, &first);
-	mnl_socket_close(socket);
-	return known && first.found && first.priority == priority && first.handle == handle;
+	return !netlink_dump(&filters, &first) && first.found && first.priority == priority &&
+	       first.handle == handle;
 }

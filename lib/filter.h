@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tc filters of an interface, as rtnetlink lists them: the one user of libmnl. */
+/* The tc filters of an interface, as rtnetlink lists them. */
 #ifndef ACLGATE_FILTER_H
 #define ACLGATE_FILTER_H
 

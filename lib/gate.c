@@ -12,24 +12,34 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "counters.h"
 #include "digest.h"
 #include "kernel.h"
 #include "mem.h"
+#include "seed.h"
+#include "topology.h"
 
 #define BPF_FS_MAGIC 0xcafe4a11 /* linux/magic.h */
 
 #define ETHERNET_HEADER 14
 
-/* The tables of a generation, from TABLE_ADDR4 on. */
-#define GENERATION_TABLES (TABLE_SLOTS + 1)
-
+/* One to guard. */
 struct interface {
 	const char *name;
 	uint32_t ifindex;
 	uint32_t link_header;
-	uint8_t build[12]; /* as in struct gate_interface */
+	uint32_t slot;
 	struct kernel_programs programs;
-	bool loaded;
+	bool running; /* ... programs of this build are attached already */
+	bool loaded;  /* `programs` are there */
+	bool known;   /* it was guarded before this load */
+};
+
+/* What a load works on. */
+struct guarded {
+	struct interface items[GATE_GUARDED_MAX];
+	size_t count;
+	uint8_t build[12]; /* of our programs, as in struct gate_interface */
 };
 
 static int fail(struct diag *diag, int error, const char *what)
@@ -53,37 +63,54 @@ static void identify_build(uint8_t ret_build[12])
 	memcpy(ret_build, sha256, 12);
 }
 
-/* Checks before anything is touched. */
-static int find_interface(const struct table *table, struct diag *diag, struct interface *interface)
+static int check_topology(const char *name, struct diag *diag)
+{
+	_free_ char *obstacle = NULL;
+	int error = topology_check(name, &obstacle);
+
+	if (error)
+		return fail(diag, error, "cannot ask the kernel about its interfaces");
+	if (!obstacle)
+		return 0;
+	diag_error(diag, PLACE_NONE, "\"%s\" cannot be guarded: it %s", name, obstacle);
+	return -EOPNOTSUPP;
+}
+
+static int find_interface(const char *name, struct diag *diag, struct interface *interface)
 {
 	enum box_link link;
-	int ifindex;
+	int ifindex = box_interface(name, &link);
 
-	interface->name = table->interfaces[0];
-	if (table->interfaces_count > 1) {
-		diag_error(diag, PLACE_NONE, "this version guards one interface, not %zu",
-			   table->interfaces_count);
-		return -EOPNOTSUPP;
-	}
-	ifindex = box_interface(interface->name, &link);
 	if (ifindex < 0) {
 		diag_error(diag, PLACE_NONE,
 			   "there is no interface \"%s\": bring it up first, or "
 			   "name another one under \"interfaces\"",
-			   interface->name);
+			   name);
 		return -ENODEV;
 	}
-	if (link != LINK_IP) {
+	if (link == LINK_OTHER) {
 		diag_error(diag, PLACE_NONE,
-			   "\"%s\" is neither a WireGuard nor a TUN interface, "
-			   "the ones that this version guards",
-			   interface->name);
+			   "\"%s\" is neither a WireGuard, TUN nor Ethernet interface", name);
 		return -EOPNOTSUPP;
 	}
-	identify_build(interface->build);
-	interface->ifindex = (uint32_t)ifindex;
-	interface->link_header = link == LINK_ETHERNET ? ETHERNET_HEADER : 0;
-	return 0;
+	*interface = (struct interface){
+		.name = name,
+		.ifindex = (uint32_t)ifindex,
+		.link_header = link == LINK_ETHERNET ? ETHERNET_HEADER : 0,
+	};
+	return check_topology(name, diag);
+}
+
+/* Checks before anything is touched. */
+static int find_interfaces(const struct table *table, struct diag *diag, struct guarded *guarded)
+{
+	int error = 0;
+
+	identify_build(guarded->build);
+	for (size_t i = 0; i < table->interfaces_count && !error; i++)
+		error = find_interface(table->interfaces[i], diag, &guarded->items[i]);
+	guarded->count = table->interfaces_count;
+	return error;
 }
 
 /* Of the directory itself or, where it is not there yet, of the closest one above it. */
@@ -116,27 +143,86 @@ static int prepare_pins(const struct state *state, struct diag *diag)
 	return error ? fail(diag, error, state->pins) : 0;
 }
 
-/* One interface at a time: what is guarded now stays guarded until somebody says otherwise. */
-static int check_same_interface(const struct state *state, const struct interface *interface,
-				struct diag *diag)
+/* Where nothing is registered yet, no name is. */
+static int read_registered(const struct state *state,
+			   struct gate_interface registered[GATE_GUARDED_MAX])
 {
 	_close_ int map = open_map(state, "interfaces");
-	struct gate_interface guarded = {};
+	int error = map < 0 ? map : 0;
+
+	memset(registered, 0, GATE_GUARDED_MAX * sizeof(*registered));
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++)
+		error = kernel_map_get(map, &slot, &registered[slot]);
+	return error == -ENOENT ? 0 : error;
+}
+
+/* An interface that is guarded keeps its slot: its programs, and flows, know it by that. */
+static uint32_t find_slot(const struct gate_interface registered[GATE_GUARDED_MAX],
+			  const char *name)
+{
 	uint32_t slot = 0;
 
-	if (map < 0 || kernel_map_get(map, &slot, &guarded) || !guarded.name[0] ||
-	    !strcmp(guarded.name, interface->name))
-		return 0;
-	diag_error(diag, PLACE_NONE, "\"%s\" is guarded now: unload first, then load for \"%s\"",
-		   guarded.name, interface->name);
-	return -EBUSY;
+	while (slot < GATE_GUARDED_MAX && strcmp(registered[slot].name, name))
+		slot++;
+	return slot;
+}
+
+/* Its programs are known by the old name, and would be taken off with it. */
+static int check_renamed(const struct gate_interface registered[GATE_GUARDED_MAX],
+			 const struct interface *interface, struct diag *diag)
+{
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++) {
+		if (!registered[slot].name[0] || registered[slot].ifindex != interface->ifindex ||
+		    !strcmp(registered[slot].name, interface->name))
+			continue;
+		diag_error(diag, PLACE_NONE,
+			   "\"%s\" is guarded as \"%s\", which it was called before: unload, then "
+			   "load again",
+			   interface->name, registered[slot].name);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int assign_slots(const struct state *state, struct guarded *guarded, struct diag *diag)
+{
+	struct gate_interface registered[GATE_GUARDED_MAX];
+	int error = read_registered(state, registered);
+
+	if (error)
+		return fail(diag, error, "cannot read what is guarded now");
+	for (size_t i = 0; i < guarded->count && !error; i++) {
+		struct interface *interface = &guarded->items[i];
+
+		interface->slot = find_slot(registered, interface->name);
+		interface->known = interface->slot < GATE_GUARDED_MAX;
+		error = check_renamed(registered, interface, diag);
+	}
+	if (error)
+		return error;
+	for (size_t i = 0; i < guarded->count; i++) {
+		struct interface *interface = &guarded->items[i];
+
+		if (!interface->known)
+			interface->slot = find_slot(registered, "");
+		if (interface->slot == GATE_GUARDED_MAX) {
+			diag_error(diag, PLACE_NONE,
+				   "more than %d interfaces are guarded, those of the running "
+				   "policy included: unload first",
+				   GATE_GUARDED_MAX);
+			return -E2BIG;
+		}
+		strncpy(registered[interface->slot].name, interface->name, IFNAMSIZ - 1);
+	}
+	return 0;
 }
 
 static int load_programs(const struct state *state, struct interface *interface, struct diag *diag)
 {
+	struct kernel_attachment attachment = { .slot = interface->slot,
+						.link_header = interface->link_header };
 	_free_ char *log = NULL;
-	int error = kernel_programs_load(state->pins, 0, interface->link_header,
-					 &interface->programs, &log);
+	int error = kernel_programs_load(state->pins, &attachment, &interface->programs, &log);
 
 	if (!error) {
 		interface->loaded = true;
@@ -149,7 +235,7 @@ static int load_programs(const struct state *state, struct interface *interface,
 }
 
 /* In one batch, for the kernel waits for a grace period after each update of such a map. */
-static int fill_shards(const struct state *state, enum kernel_table table)
+static int fill_shards(const struct state *state, enum kernel_table table, uint32_t entries)
 {
 	_close_ int outer = open_map(state, kernel_table_name(table));
 	uint32_t shards[GATE_FLOW_SHARDS], last = GATE_FLOW_SHARDS - 1, id, count = 0;
@@ -161,7 +247,7 @@ static int fill_shards(const struct state *state, enum kernel_table table)
 		return 0; /* filled by an earlier load */
 	for (; count < GATE_FLOW_SHARDS; count++) {
 		shards[count] = count;
-		inner[count] = kernel_table_create(table, GATE_FLOWS_PER_SHARD);
+		inner[count] = kernel_table_create(table, entries);
 		if (inner[count] < 0) {
 			error = inner[count];
 			break;
@@ -188,240 +274,10 @@ static int prepare_flows(const struct state *state)
 		error = kernel_map_put(map, &zero, &active);
 	}
 	if (!error)
-		error = fill_shards(state, TABLE_FLOWS4);
-	return error ? error : fill_shards(state, TABLE_FLOWS6);
-}
-
-/* Keys and values of one table, packed for the kernel. */
-struct rows {
-	uint8_t *keys;
-	uint8_t *values;
-	size_t key_size, value_size;
-	uint32_t count;
-};
-
-static struct rows rows_new(size_t count, size_t key_size, size_t value_size)
-{
-	return (struct rows){ mem_alloc(count * key_size), mem_alloc(count * value_size), key_size,
-			      value_size, 0 };
-}
-
-static void rows_add(struct rows *rows, const void *key, const void *value)
-{
-	memcpy(rows->keys + rows->count * rows->key_size, key, rows->key_size);
-	memcpy(rows->values + rows->count * rows->value_size, value, rows->value_size);
-	rows->count++;
-}
-
-static void rows_free(struct rows *rows)
-{
-	free(rows->keys);
-	free(rows->values);
-}
-
-static struct gate_identity with_counter(const struct gate_policy *policy,
-					 const struct gate_identity *identity)
-{
-	struct gate_identity counted = *identity;
-
-	if (identity->device)
-		counted.device = ids_get(policy->ids, IDS_DEVICE,
-					 policy->table->devices[identity->device - 1]);
-	return counted;
-}
-
-static struct rows address_rows(const struct gate_policy *policy, bool ipv4)
-{
-	const struct table *table = policy->table;
-	struct rows rows = rows_new(table->addresses_count, ipv4 ? 4 : 16,
-				    sizeof(struct gate_identity));
-
-	for (size_t i = 0; i < table->addresses_count; i++) {
-		const struct table_address *item = &table->addresses[i];
-		struct gate_identity identity = with_counter(policy, &item->identity);
-		uint8_t bytes[16];
-
-		if (address_is_ipv4(item->prefix.first) != ipv4)
-			continue;
-		address_bytes(item->prefix.first, bytes);
-		rows_add(&rows, bytes, &identity);
-	}
-	return rows;
-}
-
-static struct rows prefix_rows(const struct gate_policy *policy, bool ipv4)
-{
-	const struct table *table = policy->table;
-	struct rows rows = rows_new(table->prefixes_count,
-				    ipv4 ? sizeof(struct gate_prefix4) :
-					   sizeof(struct gate_prefix6),
-				    sizeof(struct gate_identity));
-
-	for (size_t i = 0; i < table->prefixes_count; i++) {
-		const struct table_address *item = &table->prefixes[i];
-		struct gate_identity identity = with_counter(policy, &item->identity);
-		struct gate_prefix6 key = { .length = item->prefix.bits - (ipv4 ? 96 : 0) };
-
-		if (address_is_ipv4(item->prefix.first) != ipv4)
-			continue;
-		address_bytes(item->prefix.first, key.addr);
-		rows_add(&rows, &key, &identity);
-	}
-	return rows;
-}
-
-static struct rows pair_rows(const struct table *table)
-{
-	struct rows rows = rows_new(table->pairs_count, sizeof(struct gate_pair),
-				    sizeof(struct gate_ports));
-
-	for (size_t i = 0; i < table->pairs_count; i++)
-		rows_add(&rows, &table->pairs[i].classes, &table->pairs[i].ports);
-	return rows;
-}
-
-/* A deadline in seconds since the epoch, on the clock that the programs have. */
-static uint64_t to_boot_clock(int64_t expires)
-{
-	struct timespec wall, boot;
-	int64_t left;
-
-	if (expires == EXPIRES_NEVER)
-		return GATE_NEVER;
-	clock_gettime(CLOCK_REALTIME, &wall);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	left = expires - wall.tv_sec;
-	if (left <= 0)
-		return 1; /* long ago */
-	if (left > INT64_MAX / 1000000000 - boot.tv_sec)
-		return INT64_MAX; /* nobody of us will be there */
-	return (uint64_t)(boot.tv_sec + left) * 1000000000u;
-}
-
-static struct rows range_rows(const struct gate_policy *policy)
-{
-	const struct table *table = policy->table;
-	struct rows rows = rows_new(table->ranges_count, sizeof(uint32_t),
-				    sizeof(struct gate_range));
-
-	for (uint32_t i = 0; i < table->ranges_count; i++) {
-		struct gate_range range = table->ranges[i];
-
-		range.expires = to_boot_clock(table->rules[range.order].expires);
-		range.rule = ids_get(policy->ids, IDS_RULE, table->rules[range.order].label);
-		rows_add(&rows, &i, &range);
-	}
-	return rows;
-}
-
-static void add_slot(struct rows *rows, const char *interface, uint32_t slot)
-{
-	uint32_t ifindex = if_nametoindex(interface);
-
-	if (ifindex)
-		rows_add(rows, &ifindex, &slot);
-}
-
-/* An interface that is not there has no slot: nothing passes from it, until the next load. */
-static struct rows slot_rows(const struct table *table)
-{
-	struct rows rows = rows_new(table->interfaces_count + table->outside_count,
-				    sizeof(uint32_t), sizeof(uint32_t));
-
-	for (uint32_t i = 0; i < table->interfaces_count; i++)
-		add_slot(&rows, table->interfaces[i], i);
-	for (uint32_t i = 0; i < table->outside_count; i++)
-		add_slot(&rows, table->outside[i], GATE_GUARDED_MAX + i);
-	return rows;
-}
-
-static struct rows rows_of(const struct gate_policy *policy, enum kernel_table table)
-{
-	switch (table) {
-	case TABLE_ADDR4:
-	case TABLE_ADDR6:
-		return address_rows(policy, table == TABLE_ADDR4);
-	case TABLE_PREFIX4:
-	case TABLE_PREFIX6:
-		return prefix_rows(policy, table == TABLE_PREFIX4);
-	case TABLE_PAIRS:
-		return pair_rows(policy->table);
-	case TABLE_SLOTS:
-		return slot_rows(policy->table);
-	default:
-		return range_rows(policy);
-	}
-}
-
-static int build_table(const struct state *state, const struct gate_policy *policy,
-		       enum kernel_table table, uint32_t slot)
-{
-	_close_ int outer = open_map(state, kernel_table_name(table));
-	_close_ int inner = -1;
-	struct rows rows;
-	int error;
-
-	if (outer < 0)
-		return outer;
-	rows = rows_of(policy, table);
-	inner = kernel_table_create(table, rows.count);
-	error = inner < 0 ? inner : kernel_map_fill(inner, rows.keys, rows.values, rows.count);
-	rows_free(&rows);
-	return error ? error : kernel_map_put(outer, &slot, &inner);
-}
-
-/* A slot is free when it is neither live nor was live before: packets may still be on their way. */
-static int build_generation(const struct state *state, const struct gate_policy *policy,
-			    uint32_t *ret_slot, uint32_t *ret_number)
-{
-	_close_ int active_map = open_map(state, "active");
-	_close_ int headers = open_map(state, "generations");
-	struct gate_generation live = {}, header = { .features = policy->table->features,
-						     .loaded = policy->loaded };
-	struct gate_active active;
-	uint32_t zero = 0, slot;
-	int error;
-
-	if (active_map < 0 || headers < 0)
-		return active_map < 0 ? active_map : headers;
-	error = kernel_map_get(active_map, &zero, &active);
+		error = fill_shards(state, TABLE_FLOWS4, GATE_FLOWS_PER_SHARD);
 	if (!error)
-		error = kernel_map_get(headers, &active.slot, &live);
-	slot = active.slot % (GATE_SLOTS - 1) + 1;
-	for (enum kernel_table table = 0; table < GENERATION_TABLES && !error; table++)
-		error = build_table(state, policy, table, slot);
-	if (error)
-		return error;
-	header.number = live.number + 1 ? live.number + 1 : 1; /* 0 is no policy */
-	memcpy(header.sha256, policy->sha256, sizeof(header.sha256));
-	*ret_slot = slot;
-	*ret_number = header.number;
-	return kernel_map_put(headers, &slot, &header);
-}
-
-/*
- * One store, and the policy is another. Then one outer element is written again, for only that
- * waits until no CPU runs a program that read the old slot.
- */
-static int publish(const struct state *state, uint32_t slot)
-{
-	_close_ int map = open_map(state, "active");
-	_close_ int outer = open_map(state, kernel_table_name(TABLE_PAIRS));
-	_close_ int empty = kernel_table_create(TABLE_PAIRS, 1);
-	struct gate_active active;
-	uint32_t zero = 0;
-	int error;
-
-	if (map < 0 || outer < 0 || empty < 0)
-		return map < 0 ? map : outer < 0 ? outer : empty;
-	error = kernel_map_get(map, &zero, &active);
-	if (error)
-		return error;
-	active.slot = slot;
-	error = kernel_map_put(map, &zero, &active);
-	if (!error)
-		kernel_map_put(outer, &zero, &empty); /* slot 0 is nobody's */
-	return error;
+		error = fill_shards(state, TABLE_FLOWS6, GATE_FLOWS_PER_SHARD);
+	return error ? error : fill_shards(state, TABLE_FRAGMENTS, GATE_FRAGMENTS_PER_SHARD);
 }
 
 static struct kernel_hook hook_of(const struct state *state, const char *interface,
@@ -430,20 +286,19 @@ static struct kernel_hook hook_of(const struct state *state, const char *interfa
 	return (struct kernel_hook){ state->pins, interface, ifindex, direction };
 }
 
-/* What is written of the build is what is_running() will believe: nothing, before it runs. */
+/* What is written of the build is what is_running() will believe: NULL, before it runs. */
 static int register_interface(const struct state *state, const struct interface *interface,
-			      bool attached)
+			      const uint8_t build[12])
 {
 	_close_ int names = open_map(state, "interfaces");
 	struct gate_interface entry = { .ifindex = interface->ifindex };
-	uint32_t slot = 0;
 
 	if (names < 0)
 		return names;
 	strncpy(entry.name, interface->name, sizeof(entry.name) - 1);
-	if (attached)
-		memcpy(entry.build, interface->build, sizeof(entry.build));
-	return kernel_map_put(names, &slot, &entry);
+	if (build)
+		memcpy(entry.build, build, sizeof(entry.build));
+	return kernel_map_put(names, &interface->slot, &entry);
 }
 
 static int attach_one(const struct state *state, const struct interface *interface,
@@ -458,21 +313,23 @@ static int attach_one(const struct state *state, const struct interface *interfa
 }
 
 /* Egress first: nothing leaves unjudged while packets already come in judged. */
-static int attach_both(const struct state *state, const struct interface *interface)
+static int attach_both(const struct state *state, const struct interface *interface,
+		       const uint8_t build[12])
 {
-	int error = register_interface(state, interface, false);
+	int error = register_interface(state, interface, NULL);
 
 	if (!error)
 		error = attach_one(state, interface, DIRECTION_EGRESS, interface->programs.egress);
 	if (!error)
 		error = attach_one(state, interface, DIRECTION_INGRESS,
 				   interface->programs.ingress);
-	return error ? error : register_interface(state, interface, true);
+	return error ? error : register_interface(state, interface, build);
 }
 
-static int attach(const struct state *state, const struct interface *interface, struct diag *diag)
+static int attach(const struct state *state, const struct interface *interface,
+		  const uint8_t build[12], struct diag *diag)
 {
-	int error = attach_both(state, interface);
+	int error = attach_both(state, interface, build);
 
 	if (error == -EEXIST)
 		diag_error(
@@ -491,15 +348,14 @@ static int attach(const struct state *state, const struct interface *interface, 
 }
 
 /* Our programs of this very build are there: there is nothing to verify and attach again. */
-static bool is_running(const struct state *state, const struct interface *interface)
+static bool is_running(const struct state *state, const struct interface *interface,
+		       const uint8_t build[12])
 {
 	_close_ int names = open_map(state, "interfaces");
 	struct gate_interface entry;
-	uint32_t slot = 0;
 
-	if (names < 0 || kernel_map_get(names, &slot, &entry) ||
-	    entry.ifindex != interface->ifindex ||
-	    memcmp(entry.build, interface->build, sizeof(entry.build)))
+	if (names < 0 || kernel_map_get(names, &interface->slot, &entry) ||
+	    entry.ifindex != interface->ifindex || memcmp(entry.build, build, sizeof(entry.build)))
 		return false;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
 		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
@@ -511,35 +367,84 @@ static bool is_running(const struct state *state, const struct interface *interf
 	return true;
 }
 
-static int prepare(const struct state *state, struct interface *interface, struct diag *diag)
+/* Loads the programs of every interface where they do not run yet. */
+static int prepare(const struct state *state, struct guarded *guarded, struct diag *diag)
 {
-	int error = load_programs(state, interface, diag);
+	const struct kernel_programs *any = NULL;
+	int error = 0;
 
-	if (error)
+	for (size_t i = 0; i < guarded->count && !error; i++) {
+		struct interface *interface = &guarded->items[i];
+
+		interface->running = is_running(state, interface, guarded->build);
+		if (interface->running)
+			continue;
+		error = load_programs(state, interface, diag);
+		any = &interface->programs;
+	}
+	if (error || !any)
 		return error;
 	error = prepare_flows(state);
 	if (!error)
-		error = kernel_collector_start(&interface->programs);
+		error = kernel_collector_start(any);
 	return error ? fail(diag, error, "cannot prepare the kernel's tables") : 0;
 }
 
-static int load_interface(const struct state *state, const struct gate_policy *policy,
-			  struct interface *interface, struct diag *diag, uint32_t *ret_number)
+static int detach(const struct state *state, const struct gate_interface *interface)
 {
-	bool running = is_running(state, interface);
-	uint32_t slot;
-	int error = running ? 0 : prepare(state, interface, diag);
+	int error = 0;
 
-	if (error)
-		return error;
-	error = build_generation(state, policy, &slot, ret_number);
-	if (error)
-		return fail(diag, error, "cannot fill the kernel's tables");
-	error = running ? 0 : attach(state, interface, diag);
-	if (error)
-		return error;
-	error = publish(state, slot);
-	return error ? fail(diag, error, "cannot publish the policy") : 0;
+	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
+		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
+						  direction);
+
+		error = kernel_detach(&hook);
+	}
+	return error;
+}
+
+/* Detaches from the interface of a slot, and forgets it. */
+static int release(const struct state *state, uint32_t slot)
+{
+	_close_ int names = open_map(state, "interfaces");
+	struct gate_interface interface, nothing = {};
+	int error = names < 0 ? names : kernel_map_get(names, &slot, &interface);
+
+	if (!error && interface.name[0])
+		error = detach(state, &interface);
+	return error ? error : kernel_map_put(names, &slot, &nothing);
+}
+
+/* A load that fails leaves those interfaces alone that were not guarded before. */
+static void attach_undo(const struct state *state, const struct guarded *guarded)
+{
+	for (size_t i = 0; i < guarded->count; i++)
+		if (!guarded->items[i].known)
+			release(state, guarded->items[i].slot);
+}
+
+static int attach_all(const struct state *state, const struct guarded *guarded, struct diag *diag)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < guarded->count && !error; i++)
+		if (!guarded->items[i].running)
+			error = attach(state, &guarded->items[i], guarded->build, diag);
+	return error;
+}
+
+/* What the policy no longer guards is not judged any more: it is one of the others now. */
+static int release_others(const struct state *state, const struct guarded *guarded)
+{
+	uint32_t kept = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < guarded->count; i++)
+		kept |= 1u << guarded->items[i].slot;
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++)
+		if (!(kept & 1u << slot))
+			error = release(state, slot);
+	return error;
 }
 
 static bool is_published(const struct state *state)
@@ -553,39 +458,90 @@ static bool is_published(const struct state *state)
 	return kernel_map_get(map, &zero, &active) || active.slot;
 }
 
-int gate_load(const struct state *state, const struct gate_policy *policy, struct diag *diag,
+static int build(const struct state *state, const struct gate_policy *policy, struct diag *diag,
+		 struct generation *ret_generation)
+{
+	int error = counters_provide(state, ids_last(policy->ids, IDS_DEVICE),
+				     ids_last(policy->ids, IDS_RULE));
+
+	if (!error)
+		error = generation_build(state, policy, ret_generation);
+	return error ? fail(diag, error, "cannot fill the kernel's tables") : 0;
+}
+
+/* Once: flows outlive later loads. */
+static int seed(const struct state *state, const struct guarded *guarded,
+		const struct generation *generation, struct diag *diag)
+{
+	if (is_published(state))
+		return 0;
+	for (size_t i = 0; i < guarded->count; i++)
+		if (guarded->items[i].loaded)
+			return seed_flows(&guarded->items[i].programs, generation, diag);
+	return 0;
+}
+
+/* Up to the one store that makes the policy the live one. */
+static int enforce(const struct state *state, const struct gate_policy *policy,
+		   struct guarded *guarded, struct diag *diag, uint32_t *ret_number)
+{
+	struct generation generation = {};
+	int error = prepare(state, guarded, diag);
+
+	if (!error)
+		error = build(state, policy, diag, &generation);
+	if (!error)
+		error = seed(state, guarded, &generation, diag);
+	if (!error)
+		error = attach_all(state, guarded, diag);
+	if (error)
+		return error;
+	error = generation_publish(state, &generation);
+	if (error)
+		return fail(diag, error, "cannot publish the policy");
+	*ret_number = generation.number;
+	return 0;
+}
+
+static int load_guarded(const struct state *state, struct gate_policy *policy,
+			struct guarded *guarded, struct diag *diag, uint32_t *ret_number)
+{
+	bool published = is_published(state);
+	int error;
+
+	for (size_t i = 0; i < guarded->count; i++)
+		policy->slots[i] = guarded->items[i].slot;
+	error = enforce(state, policy, guarded, diag, ret_number);
+	for (size_t i = 0; i < guarded->count; i++)
+		if (guarded->items[i].loaded)
+			kernel_programs_close(&guarded->items[i].programs);
+	if (error && published)
+		attach_undo(state, guarded);
+	else if (error)
+		gate_unload(state, diag);
+	if (error)
+		return error;
+	error = release_others(state, guarded);
+	if (error)
+		diag_warning(
+			diag, PLACE_NONE,
+			"the policy is enforced, but an interface that it does not guard still "
+			"has our programs: %s",
+			strerror(-error));
+	return 0;
+}
+
+int gate_load(const struct state *state, struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number)
 {
-	struct interface interface = {};
-	bool published;
-	int error = find_interface(policy->table, diag, &interface);
+	struct guarded guarded = {};
+	int error = find_interfaces(policy->table, diag, &guarded);
 
 	if (!error)
 		error = prepare_pins(state, diag);
 	if (!error)
-		error = check_same_interface(state, &interface, diag);
-	if (error)
-		return error;
-	published = is_published(state);
-	error = load_interface(state, policy, &interface, diag, ret_number);
-	if (interface.loaded)
-		kernel_programs_close(&interface.programs);
-	if (error && !published)
-		gate_unload(state, diag);
-	return error;
-}
-
-static int detach_slot(const struct state *state, const struct gate_interface *interface)
-{
-	int error = 0;
-
-	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
-		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
-						  direction);
-
-		error = kernel_detach(&hook);
-	}
-	return error;
+		error = assign_slots(state, &guarded, diag);
+	return error ? error : load_guarded(state, policy, &guarded, diag, ret_number);
 }
 
 int gate_unload(const struct state *state, struct diag *diag)
@@ -593,13 +549,8 @@ int gate_unload(const struct state *state, struct diag *diag)
 	_close_ int names = open_map(state, "interfaces");
 	int error = names < 0 && names != -ENOENT ? names : 0;
 
-	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++) {
-		struct gate_interface interface;
-
-		error = kernel_map_get(names, &slot, &interface);
-		if (!error && interface.name[0])
-			error = detach_slot(state, &interface);
-	}
+	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
+		error = release(state, slot);
 	if (!error)
 		error = kernel_unpin(state->pins);
 	return error ? fail(diag, error, "cannot unload") : 0;
@@ -611,6 +562,8 @@ static const char *const enforcement_texts[] = {
 				"name; load again",
 	[ENFORCED_NOT_DETACHED] = "not enforced: the programs were removed; load again",
 	[ENFORCED_NOT_BEHIND] = "not enforced: another program runs before ours",
+	[ENFORCED_NOT_BYPASSED] = "not enforced: packets can go around the gate; unload, and load "
+				  "again to see where",
 };
 _Static_assert(ARRAY_SIZE(enforcement_texts) == ENFORCEMENT_MAX, "a text for each");
 
@@ -623,6 +576,7 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 					    const struct gate_interface *interface)
 {
 	enum gate_enforcement worst = ENFORCED;
+	_free_ char *obstacle = NULL;
 
 	if (if_nametoindex(interface->name) != interface->ifindex)
 		return ENFORCED_NOT_ABSENT;
@@ -636,48 +590,45 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 		if (attached == ATTACHED_BEHIND)
 			worst = ENFORCED_NOT_BEHIND;
 	}
+	if (worst == ENFORCED && (topology_check(interface->name, &obstacle) || obstacle))
+		worst = ENFORCED_NOT_BYPASSED;
 	return worst;
 }
 
 static int read_interfaces(const struct state *state, struct gate_status *status)
 {
-	_close_ int names = open_map(state, "interfaces");
+	struct gate_interface registered[GATE_GUARDED_MAX];
+	int error = read_registered(state, registered);
 
-	if (names < 0)
-		return names;
-	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++) {
-		struct gate_interface interface;
-		int error = kernel_map_get(names, &slot, &interface);
-
-		if (error)
-			return error;
-		if (!interface.name[0])
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
+		if (!registered[slot].name[0])
 			continue;
-		status->interfaces[status->interfaces_count].interface = interface;
+		status->interfaces[status->interfaces_count].interface = registered[slot];
+		status->interfaces[status->interfaces_count].slot = slot;
 		status->interfaces[status->interfaces_count++].enforcement =
-			enforcement_of(state, &interface);
+			enforcement_of(state, &registered[slot]);
 	}
-	return 0;
+	return error;
 }
 
 int gate_status(const struct state *state, struct gate_status *ret_status)
 {
 	_close_ int active_map = open_map(state, "active");
 	_close_ int headers = open_map(state, "generations");
-	_close_ int flows = open_map(state, "flow_counters");
+	_close_ int totals = open_map(state, "totals");
 	struct gate_status status = {};
 	struct gate_active active;
 	uint32_t zero = 0;
 	int error;
 
-	if (active_map < 0 || headers < 0 || flows < 0)
-		return active_map < 0 ? active_map : headers < 0 ? headers : flows;
+	if (active_map < 0 || headers < 0 || totals < 0)
+		return active_map < 0 ? active_map : headers < 0 ? headers : totals;
 	error = kernel_map_get(active_map, &zero, &active);
 	if (!error)
 		error = kernel_map_get(headers, &active.slot, &status.generation);
 	if (!error)
-		error = kernel_map_sum(flows, 0, (uint64_t *)&status.flows,
-				       sizeof(status.flows) / sizeof(uint64_t));
+		error = kernel_map_sum(totals, 0, (uint64_t *)&status.totals,
+				       sizeof(status.totals) / sizeof(uint64_t));
 	if (!error)
 		error = read_interfaces(state, &status);
 	if (!error)
@@ -687,41 +638,11 @@ int gate_status(const struct state *state, struct gate_status *ret_status)
 
 bool gate_status_enforced(const struct gate_status *status)
 {
-	if (!status->generation.number || !status->interfaces_count)
+	if (!status->generation.number || !status->interfaces_count ||
+	    status->generation.features & GATE_AUDIT)
 		return false;
 	for (size_t i = 0; i < status->interfaces_count; i++)
 		if (status->interfaces[i].enforcement != ENFORCED)
 			return false;
 	return true;
-}
-
-int gate_counters_open(const struct state *state, struct gate_counters *ret_counters)
-{
-	_close_ int devices = open_map(state, "device_counters");
-	_close_ int rules = open_map(state, "rule_counters");
-
-	if (devices < 0 || rules < 0)
-		return devices < 0 ? devices : rules;
-	*ret_counters = (struct gate_counters){ TAKE_FD(devices), TAKE_FD(rules) };
-	return 0;
-}
-
-int gate_counters_device(const struct gate_counters *counters, uint32_t id,
-			 struct gate_device_counters *ret_sum)
-{
-	return kernel_map_sum(counters->devices, id, (uint64_t *)ret_sum,
-			      sizeof(*ret_sum) / sizeof(uint64_t));
-}
-
-int gate_counters_rule(const struct gate_counters *counters, uint32_t id,
-		       struct gate_rule_counters *ret_sum)
-{
-	return kernel_map_sum(counters->rules, id, (uint64_t *)ret_sum,
-			      sizeof(*ret_sum) / sizeof(uint64_t));
-}
-
-void gate_counters_close(struct gate_counters *counters)
-{
-	close(counters->devices);
-	close(counters->rules);
 }

@@ -10,24 +10,16 @@
 #include <stdint.h>
 
 #include "diag.h"
-#include "ids.h"
+#include "generation.h"
 #include "state.h"
-#include "table.h"
-
-struct gate_policy {
-	const struct table *table;
-	struct ids *ids; /* that have an id for every device and rule of the table */
-	uint8_t sha256[32];
-	uint64_t loaded; /* seconds since the epoch */
-};
 
 /*
  * Replaces the policy in one step. The caller holds the lock of state_lock(). Returns 0 when every
  * CPU enforces the new generation, whose number is then in *ret_number. Otherwise a negative errno
  * and an error in @diag, and the policy that was live is live; where there was none, nothing is
- * left behind.
+ * left behind. What is guarded and not in the policy is released; policy->slots are filled in.
  */
-int gate_load(const struct state *state, const struct gate_policy *policy, struct diag *diag,
+int gate_load(const struct state *state, struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number);
 
 /* Detaches and forgets everything. Returns 0, also where nothing was loaded, or a negative errno.
@@ -39,6 +31,7 @@ enum gate_enforcement {
 	ENFORCED_NOT_ABSENT,   /* the interface is gone; when it comes back it has no programs */
 	ENFORCED_NOT_DETACHED, /* somebody removed our programs */
 	ENFORCED_NOT_BEHIND,   /* somebody's program runs before ours */
+	ENFORCED_NOT_BYPASSED, /* the interface is such that packets miss our programs */
 	ENFORCEMENT_MAX
 };
 
@@ -48,28 +41,17 @@ struct gate_status {
 	struct gate_generation generation; /* number 0: no policy */
 	struct {
 		struct gate_interface interface;
+		uint32_t slot;
 		enum gate_enforcement enforcement;
 	} interfaces[GATE_GUARDED_MAX];
 	size_t interfaces_count;
-	struct gate_flow_counters flows;
+	struct gate_totals totals;
 };
 
 /* -ENOENT: nothing is loaded; -EACCES or -EPERM: not allowed to look. */
 int gate_status(const struct state *state, struct gate_status *ret_status);
 
+/* In audit mode it is not. */
 bool gate_status_enforced(const struct gate_status *status);
-
-/* Open counters, for many reads. Returns 0 or as gate_status(). */
-struct gate_counters {
-	int devices;
-	int rules;
-};
-
-int gate_counters_open(const struct state *state, struct gate_counters *ret_counters);
-int gate_counters_device(const struct gate_counters *counters, uint32_t id,
-			 struct gate_device_counters *ret_sum);
-int gate_counters_rule(const struct gate_counters *counters, uint32_t id,
-		       struct gate_rule_counters *ret_sum);
-void gate_counters_close(struct gate_counters *counters);
 
 #endif

@@ -32,7 +32,12 @@ const char *ids_name(const struct ids *ids, enum ids_kind kind, uint32_t id)
 
 const char *ids_device(const struct ids *ids, uint32_t id)
 {
-	return id ? ids_name(ids, IDS_DEVICE, id) : "unknown";
+	return id ? ids_name(ids, IDS_DEVICE, id) : IDS_UNKNOWN;
+}
+
+const char *ids_rule(const struct ids *ids, uint32_t id)
+{
+	return id ? ids_name(ids, IDS_RULE, id) : IDS_LINK;
 }
 
 /* Ids are written in their order, so the next line of a kind has the next id. */

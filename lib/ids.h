@@ -33,8 +33,15 @@ uint32_t ids_get(struct ids *ids, enum ids_kind kind, const char *name);
 /* The name of an id, or NULL where it has none. */
 const char *ids_name(const struct ids *ids, enum ids_kind kind, uint32_t id);
 
-/* What counters of a device are called: its name, and "unknown" for id 0. */
+/* Names of id 0: packets of no device, and those that an Ethernet link needs. */
+#define IDS_UNKNOWN "unknown"
+#define IDS_LINK    "link"
+
+/* What counters of a device are called: its name, or IDS_UNKNOWN. */
 const char *ids_device(const struct ids *ids, uint32_t id);
+
+/* What counters of a rule are called: its label, or IDS_LINK. */
+const char *ids_rule(const struct ids *ids, uint32_t id);
 
 /* The highest id there is. */
 uint32_t ids_last(const struct ids *ids, enum ids_kind kind);

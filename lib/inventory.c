@@ -7,18 +7,19 @@
 #include <string.h>
 
 #include "abi.h"
+#include "ids.h"
 #include "mem.h"
 
 static const char default_interface[] = "wg0";
 
 size_t inventory_interfaces(const struct policy *policy)
 {
-	return policy->interfaces.count ? policy->interfaces.count : 1;
+	return policy->interfaces_count ? policy->interfaces_count : 1;
 }
 
 const char *inventory_interface(const struct policy *policy, size_t slot)
 {
-	return policy->interfaces.count ? policy->interfaces.items[slot].text : default_interface;
+	return policy->interfaces_count ? policy->interfaces[slot].name.text : default_interface;
 }
 
 /* Once in the policy and once in the inventory; twice in one file is a duplicate key, and was told. */
@@ -46,6 +47,8 @@ static const char *name_fault(const char *name)
 			return "has a space or a control character in it";
 	if (strpbrk(name, ":@*/\""))
 		return "has one of : @ * / \" in it";
+	if (!strcmp(name, IDS_UNKNOWN))
+		return "is what packets of no device are counted under";
 	return prefix_parse(name, &prefix) == -EINVAL ? NULL : "is an address";
 }
 
@@ -79,19 +82,19 @@ static bool is_interface_name(const char *name)
 
 static void check_interfaces(const struct policy *policy, struct diag *diag)
 {
-	const struct words *interfaces = &policy->interfaces;
+	const struct policy_interface *interfaces = policy->interfaces;
 
-	if (interfaces->count > GATE_GUARDED_MAX)
-		diag_error(diag, interfaces->place, "%zu interfaces, and %d are the limit",
-			   interfaces->count, GATE_GUARDED_MAX);
-	for (size_t i = 0; i < interfaces->count; i++) {
-		const struct word *name = &interfaces->items[i];
+	if (policy->interfaces_count > GATE_GUARDED_MAX)
+		diag_error(diag, policy->interfaces_place, "%zu interfaces, and %d are the limit",
+			   policy->interfaces_count, GATE_GUARDED_MAX);
+	for (size_t i = 0; i < policy->interfaces_count; i++) {
+		const struct word *name = &interfaces[i].name;
 
 		if (!is_interface_name(name->text))
 			diag_error(diag, name->place, "\"%s\" cannot be the name of an interface",
 				   name->text);
 		for (size_t j = 0; j < i; j++)
-			if (!strcmp(name->text, interfaces->items[j].text))
+			if (!strcmp(name->text, interfaces[j].name.text))
 				diag_error(diag, name->place, "\"%s\" stands here twice",
 					   name->text);
 	}

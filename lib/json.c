@@ -167,6 +167,11 @@ bool json_is_true(const struct json *json)
 	return cJSON_IsTrue(node(json));
 }
 
+double json_number(const struct json *json)
+{
+	return cJSON_GetNumberValue(node(json));
+}
+
 place_t json_place(const struct json_document *document, const struct json *json)
 {
 	return document->places[node(json)->valueint].value;

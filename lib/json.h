@@ -46,6 +46,7 @@ size_t json_count(const struct json *container);
 const char *json_key(const struct json *member);  /* NULL in an array */
 const char *json_string(const struct json *json); /* NULL unless JSON_STRING */
 bool json_is_true(const struct json *json);
+double json_number(const struct json *json); /* NaN unless JSON_NUMBER */
 
 place_t json_place(const struct json_document *document, const struct json *json);
 place_t json_key_place(const struct json_document *document, const struct json *member);

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +55,16 @@ int kernel_map_fill(int map, const void *keys, const void *values, uint32_t coun
 	return bpf_map_update_batch(map, keys, values, &done, NULL) ? -errno : 0;
 }
 
+/* ENOENT: that was the last bucket; ENOSPC: there are more than fit. */
+int kernel_map_read(int map, void *ret_keys, void *ret_values, uint32_t *count)
+{
+	uint32_t position;
+
+	if (bpf_map_lookup_batch(map, NULL, &position, ret_keys, ret_values, count, NULL))
+		return errno == ENOENT || errno == ENOSPC ? 0 : -errno;
+	return 0;
+}
+
 int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -90,6 +101,12 @@ static const struct {
 	[TABLE_SLOTS] = { "slots", BPF_MAP_TYPE_HASH, 4, 4, 0 },
 	[TABLE_FLOWS4] = { "flows4", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow4_key),
 			   sizeof(struct gate_flow), 0 },
+	[TABLE_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_HASH, sizeof(struct gate_fragment_key),
+			      sizeof(struct gate_fragment), 0 },
+	[TABLE_DEVICES] = { "device_counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+			    sizeof(struct gate_device_counters), 0 },
+	[TABLE_RULES] = { "rule_counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+			  sizeof(struct gate_rule_counters), 0 },
 	[TABLE_FLOWS6] = { "flows6", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow6_key),
 			   sizeof(struct gate_flow), 0 },
 };
@@ -107,6 +124,63 @@ int kernel_table_create(enum kernel_table table, uint32_t entries)
 const char *kernel_table_name(enum kernel_table table)
 {
 	return tables[table].name;
+}
+
+int kernel_table_open(const char *pins, enum kernel_table table, uint32_t index)
+{
+	_close_ int outer = kernel_map_open(pins, tables[table].name);
+	uint32_t id;
+	int fd = outer < 0 ? outer : kernel_map_get(outer, &index, &id);
+
+	if (fd)
+		return fd;
+	fd = bpf_map_get_fd_by_id(id);
+	return fd < 0 ? -errno : fd;
+}
+
+int kernel_map_pin(int map, const char *pins, const char *name)
+{
+	_free_ char *path = mem_printf("%s/%s", pins, name);
+
+	return bpf_obj_pin(map, path) ? -errno : 0;
+}
+
+int kernel_map_next(int map, const void *key, void *ret_key)
+{
+	return bpf_map_get_next_key(map, key, ret_key) ? -errno : 0;
+}
+
+struct put {
+	struct kernel_put put;
+	pthread_t thread;
+	int error;
+};
+
+static void *put_one(void *argument)
+{
+	struct put *put = argument;
+
+	put->error = kernel_map_put(put->put.map, &put->put.key, &put->put.value);
+	return NULL;
+}
+
+int kernel_map_put_all(const struct kernel_put *puts, size_t count)
+{
+	_free_ struct put *all = mem_alloc(count * sizeof(*all));
+	size_t started = 0;
+	int error = 0;
+
+	for (; started < count && !error; started++) {
+		all[started].put = puts[started];
+		error = -pthread_create(&all[started].thread, NULL, put_one, &all[started]);
+		if (error)
+			break;
+	}
+	for (size_t i = 0; i < started; i++) {
+		pthread_join(all[i].thread, NULL);
+		error = error ? error : all[i].error;
+	}
+	return error;
 }
 
 /* libbpf speaks through a callback without a context; loads do not overlap. */
@@ -139,15 +213,17 @@ static int pin_maps(struct gate_bpf *gate, const char *pins)
 	return 0;
 }
 
-static int load_skeleton(struct gate_bpf *gate, const char *pins, uint32_t slot,
-			 uint32_t link_header)
+static int load_skeleton(struct gate_bpf *gate, const char *pins,
+			 const struct kernel_attachment *attachment)
 {
 	int error = pin_maps(gate, pins);
 
 	if (error)
 		return error;
-	gate->rodata->own_slot = slot;
-	gate->rodata->link_header = link_header;
+	gate->rodata->own_slot = attachment->slot;
+	gate->rodata->link_header = attachment->link_header;
+	gate->rodata->dry = attachment->dry;
+	gate->rodata->dry_slot = attachment->dry_slot;
 	return gate_bpf__load(gate);
 }
 
@@ -157,11 +233,12 @@ static void take_programs(const struct gate_bpf *gate, struct kernel_programs *r
 	*ret_programs = (struct kernel_programs){
 		.ingress = dup(bpf_program__fd(gate->progs.gate_ingress)),
 		.egress = dup(bpf_program__fd(gate->progs.gate_egress)),
+		.seed = dup(bpf_program__fd(gate->progs.gate_seed)),
 		.collect = dup(bpf_program__fd(gate->progs.gate_collect)),
 	};
 }
 
-int kernel_programs_load(const char *pins, uint32_t slot, uint32_t link_header,
+int kernel_programs_load(const char *pins, const struct kernel_attachment *attachment,
 			 struct kernel_programs *ret_programs, char **ret_log)
 {
 	struct gate_bpf *gate;
@@ -171,7 +248,7 @@ int kernel_programs_load(const char *pins, uint32_t slot, uint32_t link_header,
 	log_stream = open_memstream(ret_log, &size);
 	libbpf_set_print(to_log);
 	gate = gate_bpf__open();
-	error = gate ? load_skeleton(gate, pins, slot, link_header) : -errno;
+	error = gate ? load_skeleton(gate, pins, attachment) : -errno;
 	if (!error)
 		take_programs(gate, ret_programs);
 	gate_bpf__destroy(gate);
@@ -184,7 +261,27 @@ int kernel_programs_load(const char *pins, uint32_t slot, uint32_t link_header,
 	return error;
 }
 
-int kernel_collector_start(const struct kernel_programs *programs)
+int kernel_program_run(int program, struct kernel_run *run)
+{
+	struct __sk_buff context = { .mark = run->mark, .ingress_ifindex = run->ingress_ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = run->packet,
+		    .data_size_in = (uint32_t)run->size, .ctx_in = &context,
+		    .ctx_size_in = sizeof(context), .ctx_out = &context,
+		    .ctx_size_out = sizeof(context));
+
+	if (bpf_prog_test_run_opts(program, &options))
+		return -errno;
+	memcpy(run->words, context.cb, sizeof(run->words));
+	run->mark = context.mark;
+	run->action = options.retval;
+	return 0;
+}
+
+/* Timers are allocated without waiting for memory, which may fail once. */
+#define COLLECTOR_ATTEMPTS 20
+#define COLLECTOR_PAUSE	   10000 /* us */
+
+static int start_collector(const struct kernel_programs *programs)
 {
 	char packet[64] = {}; /* not looked at, but there must be one */
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof(packet));
@@ -194,10 +291,65 @@ int kernel_collector_start(const struct kernel_programs *programs)
 	return options.retval ? -EIO : 0;
 }
 
+int kernel_collector_start(const struct kernel_programs *programs)
+{
+	int error = start_collector(programs);
+
+	for (int i = 1; i < COLLECTOR_ATTEMPTS && error == -EIO; i++) {
+		usleep(COLLECTOR_PAUSE);
+		error = start_collector(programs);
+	}
+	return error;
+}
+
+struct kernel_ring {
+	struct ring_buffer *buffer;
+	void (*each)(const void *bytes, size_t size, void *context);
+	void *context;
+};
+
+static int ring_sample(void *context, void *bytes, size_t size)
+{
+	struct kernel_ring *ring = context;
+
+	ring->each(bytes, size, ring->context);
+	return 0;
+}
+
+int kernel_ring_open(int map, void (*each)(const void *bytes, size_t size, void *context),
+		     void *context, struct kernel_ring **ret_ring)
+{
+	_free_ struct kernel_ring *ring = mem_alloc(sizeof(*ring));
+
+	*ring = (struct kernel_ring){ .each = each, .context = context };
+	libbpf_set_print(to_log);
+	ring->buffer = ring_buffer__new(map, ring_sample, ring, NULL);
+	if (!ring->buffer)
+		return -errno;
+	*ret_ring = TAKE_PTR(ring);
+	return 0;
+}
+
+int kernel_ring_wait(struct kernel_ring *ring, int milliseconds)
+{
+	int result = ring_buffer__poll(ring->buffer, milliseconds);
+
+	return result < 0 ? result : 0;
+}
+
+void kernel_ring_close(struct kernel_ring *ring)
+{
+	if (!ring)
+		return;
+	ring_buffer__free(ring->buffer);
+	free(ring);
+}
+
 void kernel_programs_close(struct kernel_programs *programs)
 {
 	close(programs->ingress);
 	close(programs->egress);
+	close(programs->seed);
 	close(programs->collect);
 }
 
@@ -378,15 +530,29 @@ enum kernel_attached kernel_attached(const struct kernel_hook *hook)
 	return ATTACHED;
 }
 
-static const char *const other_maps[] = { "generations",     "active",	      "collector",
-					  "device_counters", "rule_counters", "flow_counters",
-					  "interfaces" };
+static const char *const other_maps[] = { "generations", "active", "collector", "device_states",
+					  "totals",	 "events", "interfaces" };
 
 static int unpin(const char *pins, const char *name)
 {
 	_free_ char *path = mem_printf("%s/%s", pins, name);
 
-	return unlink(path) && errno != ENOENT ? -errno : 0;
+	return unlink(path) ? -errno : 0;
+}
+
+/* A map that is pinned as NAME, and inner ones that are pinned as NAME_0, NAME_1 … */
+static int unpin_table(const char *pins, const char *name)
+{
+	int error = unpin(pins, name);
+
+	for (unsigned int i = 0; !error || error == -ENOENT; i++) {
+		_free_ char *inner = mem_printf("%s_%u", name, i);
+
+		error = unpin(pins, inner);
+		if (error == -ENOENT)
+			return 0;
+	}
+	return error;
 }
 
 /*
@@ -398,9 +564,12 @@ int kernel_unpin(const char *pins)
 	int error = 0;
 
 	for (int table = TABLE_MAX - 1; table >= 0 && !error; table--)
-		error = unpin(pins, tables[table].name);
-	for (size_t i = 0; i < ARRAY_SIZE(other_maps) && !error; i++)
+		error = unpin_table(pins, tables[table].name);
+	for (size_t i = 0; i < ARRAY_SIZE(other_maps) && !error; i++) {
 		error = unpin(pins, other_maps[i]);
+		if (error == -ENOENT)
+			error = 0;
+	}
 	if (!error && rmdir(pins) && errno != ENOENT && errno != ENOTEMPTY)
 		error = -errno;
 	return error;

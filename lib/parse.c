@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "policy.h"
 #include "suggest.h"
+#include "timeout.h"
 
 struct parser {
 	struct policy *policy;
@@ -30,12 +31,17 @@ static place_t place_of(const struct parser *parser, const struct json *value)
 	return json_place(parser->document, value);
 }
 
+static void unexpected(struct parser *parser, const struct json *value, const char *wanted)
+{
+	diag_error(parser->diag, place_of(parser, value), "expected %s, found %s", wanted,
+		   json_type_name(json_type(value)));
+}
+
 static bool expect(struct parser *parser, const struct json *value, enum json_type type)
 {
 	if (json_type(value) == type)
 		return true;
-	diag_error(parser->diag, place_of(parser, value), "expected %s, found %s",
-		   json_type_name(type), json_type_name(json_type(value)));
+	unexpected(parser, value, json_type_name(type));
 	return false;
 }
 
@@ -71,6 +77,25 @@ static void read_unapproved(struct parser *parser, const struct json *value, voi
 {
 	if (expect(parser, value, JSON_BOOL))
 		*(bool *)target = !json_is_true(value);
+}
+
+static void read_number_or_text(struct parser *parser, const struct json *value, void *target)
+{
+	if (json_type(value) == JSON_NUMBER || json_type(value) == JSON_STRING)
+		*(struct quantity *)target = (struct quantity){
+			.text = json_string(value),
+			.number = json_number(value),
+			.place = place_of(parser, value),
+			.given = true,
+		};
+	else
+		unexpected(parser, value, "a number or a string");
+}
+
+static void read_number(struct parser *parser, const struct json *value, void *target)
+{
+	if (expect(parser, value, JSON_NUMBER))
+		read_number_or_text(parser, value, target);
 }
 
 /* Ignoring these would let in what they keep out. */
@@ -482,10 +507,62 @@ static void read_devices(struct parser *parser, const struct json *value, void *
 	}
 }
 
+static const struct field interface_keys[] = {
+	{ "name", read_word, offsetof(struct policy_interface, name) },
+	{ "dhcp", read_bool, offsetof(struct policy_interface, dhcp) },
+	{ "natAs", read_word, offsetof(struct policy_interface, nat_as) },
+};
+
+static void read_interface(struct parser *parser, const struct json *value,
+			   struct policy_interface *interface)
+{
+	size_t errors = parser->diag->errors;
+
+	if (json_type(value) == JSON_STRING)
+		read_word(parser, value, &interface->name);
+	else if (json_type(value) == JSON_OBJECT)
+		read_object(parser, value, interface_keys, ARRAY_SIZE(interface_keys), interface);
+	else
+		unexpected(parser, value, "a string or an object");
+	if (!interface->name.text && parser->diag->errors == errors)
+		diag_error(parser->diag, place_of(parser, value), "an interface needs \"name\"");
+}
+
 static void read_interfaces(struct parser *parser, const struct json *value, void *target)
 {
-	(void)target;
-	read_words(parser, value, &parser->policy->interfaces);
+	struct policy *policy = target;
+
+	if (!expect(parser, value, JSON_ARRAY))
+		return;
+	policy->interfaces_place = place_of(parser, value);
+	policy->interfaces = mem_alloc(json_count(value) * sizeof(*policy->interfaces));
+	for (const struct json *item = json_first(value); item; item = json_next(item)) {
+		struct policy_interface interface = {};
+
+		read_interface(parser, item, &interface);
+		if (interface.name.text)
+			policy->interfaces[policy->interfaces_count++] = interface;
+	}
+}
+
+static void read_timeouts(struct parser *parser, const struct json *value, void *target)
+{
+	struct policy *policy = target;
+	struct field keys[TIMEOUT_MAX];
+
+	for (enum timeout timeout = 0; timeout < TIMEOUT_MAX; timeout++)
+		keys[timeout] = (struct field){ timeout_name(timeout), read_number_or_text,
+						timeout * sizeof(*policy->timeouts) };
+	read_object(parser, value, keys, TIMEOUT_MAX, policy->timeouts);
+}
+
+static const struct field limit_keys[] = {
+	{ "flowsPerDevice", read_number, offsetof(struct policy, flows_per_device) },
+};
+
+static void read_limits(struct parser *parser, const struct json *value, void *target)
+{
+	read_object(parser, value, limit_keys, ARRAY_SIZE(limit_keys), target);
 }
 
 static const struct field policy_keys[] = {
@@ -498,6 +575,9 @@ static const struct field policy_keys[] = {
 	{ "tests", read_tests, 0 },
 	{ "devices", read_devices, 0 },
 	{ "interfaces", read_interfaces, 0 },
+	{ "mode", read_word, offsetof(struct policy, mode) },
+	{ "timeouts", read_timeouts, 0 },
+	{ "limits", read_limits, 0 },
 	{ "ssh", ignore, 0 },
 	{ "sshTests", ignore, 0 },
 	{ "nodeAttrs", ignore, 0 },
@@ -541,8 +621,7 @@ static bool has_section(const struct json_document *document, const char *key)
 int policy_parse(const struct source *file, const struct source *inventory, struct diag *diag,
 		 struct policy *ret_policy)
 {
-	struct policy policy = { .inventory = inventory ? inventory->base : PLACE_NONE,
-				 .interfaces = { .place = PLACE_NONE } };
+	struct policy policy = { .inventory = inventory ? inventory->base : PLACE_NONE };
 	int error = read_file(&policy, 0, file, diag, policy_keys, ARRAY_SIZE(policy_keys));
 
 	if (inventory &&
@@ -596,7 +675,7 @@ void policy_free(struct policy *policy)
 	free_groups(policy->ipsets, policy->ipsets_count);
 	free_groups(policy->tag_owners, policy->tag_owners_count);
 	free_devices(policy);
-	free(policy->interfaces.items);
+	free(policy->interfaces);
 	json_free(policy->documents[0]);
 	json_free(policy->documents[1]);
 	*policy = (struct policy){};

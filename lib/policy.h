@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "abi.h"
 #include "diag.h"
 #include "source.h"
 
@@ -23,6 +24,14 @@ struct words {
 	struct word *items;
 	size_t count;
 	place_t place; /* of the list; PLACE_NONE: not there */
+};
+
+/* A number, or a string that stands for one. */
+struct quantity {
+	const char *text; /* NULL: it is a number */
+	double number;
+	place_t place;
+	bool given;
 };
 
 /* Everything with a name begins with it (lib/index.h). */
@@ -46,6 +55,12 @@ struct policy_device {
 	struct word public_key;
 	bool unapproved; /* `"approved": false` */
 	bool self;
+};
+
+struct policy_interface {
+	struct word name;
+	struct word nat_as;
+	bool dhcp;
 };
 
 /* An entry of `acls`, or of `grants`: those have no action, and their ports stand in `ip`. */
@@ -88,7 +103,12 @@ struct policy {
 	size_t rules_count, rules_capacity;
 	struct policy_test *tests;
 	size_t tests_count, tests_capacity;
-	struct words interfaces;
+	struct policy_interface *interfaces;
+	size_t interfaces_count;
+	place_t interfaces_place; /* of the list, if there is one */
+	struct word mode;
+	struct quantity timeouts[TIMEOUT_MAX];
+	struct quantity flows_per_device;
 };
 
 /*

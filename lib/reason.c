@@ -17,6 +17,7 @@ static const char *const reasons[] = {
 	[REASON_NO_STATE] = "no_state",
 	[REASON_ACL] = "acl",
 	[REASON_REVOKED] = "revoked",
+	[REASON_FLOW_QUOTA] = "flow_quota",
 	[REASON_FLOW_TABLE_FULL] = "flow_table_full",
 	[REASON_MAP_ERROR] = "map_error",
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "abi.h"
+#include "ids.h"
 #include "intern.h"
 #include "mem.h"
 #include "rfc3339.h"
@@ -534,6 +535,11 @@ static void check_labels(const struct ruleset *ruleset, struct diag *diag)
 		if (!*rule->label || !is_printable(rule->label))
 			diag_error(diag, rule->place,
 				   "the name of a rule is empty or has control characters in it");
+		if (!strcmp(rule->label, IDS_LINK))
+			diag_error(diag, rule->place,
+				   "the name \"" IDS_LINK
+				   "\" stands for what an Ethernet link needs: "
+				   "choose another");
 		if (intern_add(&labels, rule->label, strlen(rule->label)) != seen)
 			diag_error(diag, rule->place, "a rule named \"%s\" is there already",
 				   rule->label);
@@ -556,6 +562,7 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 	for (size_t i = 0; i < policy->rules_count; i++)
 		resolve_rule(&resolver, (uint32_t)i);
 	check_labels(&ruleset, diag);
+	settings_resolve(inventory, diag, &ruleset.settings);
 	for (size_t i = 0; i < policy->tests_count; i++)
 		resolve_test(&resolver, &policy->tests[i]);
 	take_sets(&resolver);

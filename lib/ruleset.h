@@ -14,6 +14,7 @@
 #include "ports.h"
 #include "select.h"
 #include "set.h"
+#include "settings.h"
 
 /* Ports of one protocol, as GATE_PORT_KEY of bpf/abi.h. */
 struct key_range {
@@ -62,6 +63,7 @@ struct ruleset {
 	size_t keys_count, keys_capacity;
 	struct expectation *expectations;
 	size_t expectations_count, expectations_capacity;
+	struct settings settings;
 };
 
 /*

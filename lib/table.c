@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "timeout.h"
+
 const struct gate_identity table_unnamed = { .coarse = GATE_COARSE, .speaks = GATE_SPEAKS_OUTSIDE };
 
 static const struct gate_identity *search(const struct table_address *items, size_t count,
@@ -22,7 +24,7 @@ static const struct gate_identity *search(const struct table_address *items, siz
 	return low < count && items[low].prefix.first <= address ? &items[low].identity : NULL;
 }
 
-static const struct gate_identity *identity_of(const struct table *table, address_t address)
+const struct gate_identity *table_identity(const struct table *table, address_t address)
 {
 	const struct gate_identity *found;
 
@@ -78,7 +80,8 @@ static void probe(const struct table *table, uint32_t src, uint32_t dst, uint32_
 enum reason table_judge(const struct table *table, address_t src, address_t dst, uint8_t protocol,
 			uint16_t port, uint32_t *ret_rule)
 {
-	const struct gate_identity *from = identity_of(table, src), *to = identity_of(table, dst);
+	const struct gate_identity *from = table_identity(table, src);
+	const struct gate_identity *to = table_identity(table, dst);
 	uint32_t key = GATE_PORT_KEY(protocol, protocol_has_ports(protocol) ? port : 0u);
 	uint32_t rule = UINT32_MAX;
 
@@ -166,10 +169,39 @@ static void print_range(const struct table *table, const struct gate_range *rang
 	fprintf(out, "\n");
 }
 
+static void print_interface(const struct table *table, size_t slot, FILE *out)
+{
+	const struct gate_identity *nat_as = table->settings.nat_as[slot];
+	uint32_t device = nat_as[0].device ? nat_as[0].device : nat_as[1].device;
+
+	fprintf(out, "interface %s", table->interfaces[slot]);
+	if (table->settings.dhcp & 1u << slot)
+		fprintf(out, " dhcp");
+	if (device)
+		fprintf(out, " nat-as %s", table->devices[device - 1]);
+	fprintf(out, "\n");
+}
+
+/* Those that are not as they would be without a word about them. */
+static void print_settings(const struct table *table, FILE *out)
+{
+	const struct gate_settings *settings = &table->settings;
+
+	if (table->features & GATE_AUDIT)
+		fprintf(out, "mode audit\n");
+	for (enum timeout timeout = 0; timeout < TIMEOUT_MAX; timeout++)
+		if (settings->timeout[timeout] != timeout_default(timeout))
+			fprintf(out, "timeout %s %u\n", timeout_name(timeout),
+				settings->timeout[timeout]);
+	if (settings->flows_per_device != FLOWS_PER_DEVICE_DEFAULT)
+		fprintf(out, "limit flowsPerDevice %u\n", settings->flows_per_device);
+}
+
 void table_print(const struct table *table, FILE *out)
 {
 	for (size_t i = 0; i < table->interfaces_count; i++)
-		fprintf(out, "interface %s\n", table->interfaces[i]);
+		print_interface(table, i, out);
+	print_settings(table, out);
 	for (size_t i = 0; i < table->devices_count; i++)
 		fprintf(out, "device %s\n", table->devices[i]);
 	print_addresses(table, table->addresses, table->addresses_count, out);

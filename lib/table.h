@@ -46,8 +46,9 @@ struct table {
 	size_t interfaces_count;
 	char **outside; /* unguarded, by slot from GATE_GUARDED_MAX on */
 	size_t outside_count;
-	uint32_t features;     /* GATE_HAS_… */
+	uint32_t features;     /* GATE_HAS_…, GATE_AUDIT */
 	uint32_t fine, coarse; /* how many classes there are */
+	struct gate_settings settings;
 };
 
 /* What an address is that the table has no entry for; the programs know it as well. */
@@ -65,6 +66,9 @@ extern const struct gate_identity table_unnamed;
  */
 int table_compile(const struct ruleset *ruleset, const struct inventory *inventory,
 		  const struct sources *sources, struct diag *diag, struct table *ret_table);
+
+/* What the kernel will take an address for: its entry, or table_unnamed. */
+const struct gate_identity *table_identity(const struct table *table, address_t address);
 
 /* May @src open a connection to @dst? REASON_NONE and the rule's number, or why not. */
 enum reason table_judge(const struct table *table, address_t src, address_t dst, uint8_t protocol,

@@ -10,13 +10,13 @@
 readonly BUILD_PACKAGES=(
 	gcc libc6-dev pkg-config meson ninja-build
 	clang=clang llvm=llvm-strip bpftool=bpftool
-	libbpf-dev libelf-dev libmnl-dev libcjson-dev libmd-dev libmicrohttpd-dev check
+	libbpf-dev libelf-dev libmnl-dev libpcap-dev libcjson-dev libmd-dev libmicrohttpd-dev check
 )
 readonly NETWORK_PACKAGES=(
 	iproute2=ip nftables=nft python3 wireguard-tools=wg curl=curl
 )
 readonly TEST_PACKAGES=(
-	nmap=nmap npm=npm python3-jsonschema libclang-rt-14-dev
+	nmap=nmap tcpdump=tcpdump npm=npm python3-jsonschema libclang-rt-14-dev
 	qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio kmod=depmod
 )
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "counters.h"
 #include "gate.h"
 #include "kernel.h"
 #include "load.h"
@@ -22,23 +23,22 @@
 #define ELSEWHERE      4141	   /* ifindex of an interface that nobody knows */
 #define SLOTS	       2
 #define LINKS	       2
-#define VERSIONS       2
 #define TALLY_MAX      128 /* devices, and nobody */
+#define RULES_MAX      64  /* that verdicts tell of, and the link */
 
 static struct {
 	struct state state;
-	uint32_t wg, lan; /* ifindexes */
+	uint32_t ifindexes[3]; /* by enum from */
 	struct kernel_programs programs[SLOTS][LINKS];
-	int flows[VERSIONS][GATE_FLOW_SHARDS];
-	int flow_counters;
-	struct gate_counters counters;
+	struct kernel_programs dry[SLOTS][LINKS];
+	int totals;
+	struct counters counters;
 	struct checked checked;
 	struct ids ids;
 	const char *loaded;
-	bool has_flows;
 } bench;
 
-static const enum host own_addresses[] = { ROUTER, ROUTER_LAN };
+static const enum host own_addresses[] = { ROUTER, ROUTER_LAN, ROUTER_LINK };
 
 /* For what happens with every packet: an assertion of check writes to its parent each time. */
 static void require(bool holds, const char *what)
@@ -47,62 +47,134 @@ static void require(bool holds, const char *what)
 		ck_abort_msg("%s: %s", what, strerror(errno));
 }
 
+enum from {
+	FROM_HERE, /* this box */
+	FROM_WG,
+	FROM_LAN,
+	FROM_ELSEWHERE,
+};
+
+static const struct {
+	enum direction direction;
+	uint32_t slot; /* of the interface */
+	enum from from;
+	uint32_t mark;
+} places[] = {
+	[AT_INGRESS] = { DIRECTION_INGRESS, 0, FROM_WG, 0 },
+	[AT_INGRESS_MARKED] = { DIRECTION_INGRESS, 0, FROM_WG, GATE_MARK_MASK },
+	[AT_INGRESS_ASIDE] = { DIRECTION_INGRESS, 1, FROM_LAN, 0 },
+	[AT_EGRESS_JUDGED] = { DIRECTION_EGRESS, 0, FROM_WG, GATE_MARK_JUDGED },
+	[AT_EGRESS_REPLY] = { DIRECTION_EGRESS, 0, FROM_WG, GATE_MARK_MASK },
+	[AT_EGRESS_UNMARKED] = { DIRECTION_EGRESS, 0, FROM_WG, 0 },
+	[AT_EGRESS_LAN] = { DIRECTION_EGRESS, 0, FROM_LAN, 0 },
+	[AT_EGRESS_LAN_MARKED] = { DIRECTION_EGRESS, 0, FROM_LAN, GATE_MARK_JUDGED },
+	[AT_EGRESS_LAN_REPLY] = { DIRECTION_EGRESS, 0, FROM_LAN, GATE_MARK_MASK },
+	[AT_EGRESS_ELSEWHERE] = { DIRECTION_EGRESS, 0, FROM_ELSEWHERE, 0 },
+	[AT_EGRESS_ELSEWHERE_MARKED] = { DIRECTION_EGRESS, 0, FROM_ELSEWHERE, GATE_MARK_JUDGED },
+	[AT_EGRESS_SELF] = { DIRECTION_EGRESS, 0, FROM_HERE, 0 },
+	[AT_EGRESS_SELF_MARKED] = { DIRECTION_EGRESS, 0, FROM_HERE, GATE_MARK_JUDGED },
+	[AT_ASIDE_JUDGED] = { DIRECTION_EGRESS, 1, FROM_WG, GATE_MARK_JUDGED },
+	[AT_ASIDE_REPLY] = { DIRECTION_EGRESS, 1, FROM_WG, GATE_MARK_MASK },
+	[AT_ASIDE_UNMARKED] = { DIRECTION_EGRESS, 1, FROM_WG, 0 },
+	[AT_ASIDE_ELSEWHERE] = { DIRECTION_EGRESS, 1, FROM_ELSEWHERE, 0 },
+	[AT_ASIDE_SELF] = { DIRECTION_EGRESS, 1, FROM_HERE, 0 },
+};
+_Static_assert(ARRAY_SIZE(places) == PLACE_MAX, "every place is described");
+
 enum direction place_direction(enum place place)
 {
-	return place >= AT_EGRESS_JUDGED ? DIRECTION_EGRESS : DIRECTION_INGRESS;
+	return places[place].direction;
 }
 
-static bool from_aside(enum place place)
+uint32_t place_slot(enum place place)
 {
-	return place == AT_INGRESS_ASIDE;
+	return places[place].slot;
 }
 
-static void load_programs(uint32_t slot, unsigned int link_header)
+static uint32_t ifindex_of(enum place place)
+{
+	enum from from = places[place].from;
+
+	return from == FROM_ELSEWHERE ? ELSEWHERE : bench.ifindexes[from];
+}
+
+/* That of lan0, where it is guarded. */
+static bool lan_is_guarded(void)
+{
+	return bench_table()->interfaces_count > 1;
+}
+
+bool place_is_first(enum place place)
+{
+	enum from from = places[place].from;
+
+	if (places[place].direction == DIRECTION_INGRESS ||
+	    !(places[place].mark & GATE_MARK_JUDGED))
+		return true;
+	return from != FROM_WG && !(from == FROM_LAN && lan_is_guarded());
+}
+
+static void load_programs(const struct kernel_attachment *attachment,
+			  struct kernel_programs *ret_programs)
 {
 	_free_ char *log = NULL;
-	int error = kernel_programs_load(bench.state.pins, slot, link_header,
-					 &bench.programs[slot][link_header > 0], &log);
+	int error = kernel_programs_load(bench.state.pins, attachment, ret_programs, &log);
 
 	ck_assert_msg(!error, "the kernel did not take the programs: %s\n%s", strerror(-error),
 		      log ? log : "");
 }
 
+static void load_all(void)
+{
+	for (uint32_t slot = 0; slot < SLOTS; slot++) {
+		for (unsigned int link = 0; link < LINKS; link++) {
+			struct kernel_attachment attachment = {
+				.slot = slot, .link_header = link ? PACKET_ETHERNET : 0
+			};
+
+			load_programs(&attachment, &bench.programs[slot][link]);
+			attachment.dry = true;
+			load_programs(&attachment, &bench.dry[slot][link]);
+		}
+	}
+}
+
 void bench_open(void)
 {
 	bench.state = state_get();
-	bench.wg = if_nametoindex(SANDBOX_WG);
-	bench.lan = if_nametoindex(SANDBOX_LAN);
+	bench.ifindexes[FROM_WG] = if_nametoindex(SANDBOX_WG);
+	bench.ifindexes[FROM_LAN] = if_nametoindex(SANDBOX_LAN);
 	bench.loaded = "";
-	ck_assert_uint_ne(bench.wg, 0);
-	ck_assert_uint_ne(bench.lan, 0);
+	ck_assert_uint_ne(bench.ifindexes[FROM_WG], 0);
+	ck_assert_uint_ne(bench.ifindexes[FROM_LAN], 0);
 	ck_assert_int_eq(state_mkdir(bench.state.pins, 0700), 0);
-	for (uint32_t slot = 0; slot < SLOTS; slot++) {
-		load_programs(slot, 0);
-		load_programs(slot, PACKET_ETHERNET);
-	}
-	ck_assert_int_eq(gate_counters_open(&bench.state, &bench.counters), 0);
-	bench.flow_counters = kernel_map_open(bench.state.pins, "flow_counters");
-	ck_assert_int_ge(bench.flow_counters, 0);
+	load_all();
+	bench_events_open(bench.state.pins);
+	ck_assert_int_eq(counters_provide(&bench.state, TALLY_MAX - 1, GATE_CHUNK - 1), 0);
+	ck_assert_int_eq(counters_open(&bench.state, &bench.counters), 0);
+	bench.totals = kernel_map_open(bench.state.pins, "totals");
+	ck_assert_int_ge(bench.totals, 0);
 }
 
-static void close_flows(void)
+static void close_programs(void)
 {
-	for (size_t version = 0; version < VERSIONS; version++)
-		for (size_t shard = 0; shard < GATE_FLOW_SHARDS; shard++)
-			close(bench.flows[version][shard]);
+	for (size_t slot = 0; slot < SLOTS; slot++) {
+		for (size_t link = 0; link < LINKS; link++) {
+			kernel_programs_close(&bench.programs[slot][link]);
+			kernel_programs_close(&bench.dry[slot][link]);
+		}
+	}
 }
 
 void bench_close(void)
 {
 	struct diag diag = {};
 
-	for (size_t slot = 0; slot < SLOTS; slot++)
-		for (size_t link = 0; link < LINKS; link++)
-			kernel_programs_close(&bench.programs[slot][link]);
-	gate_counters_close(&bench.counters);
-	close(bench.flow_counters);
-	if (bench.has_flows)
-		close_flows();
+	close_programs();
+	counters_close(&bench.counters);
+	close(bench.totals);
+	bench_events_close();
+	bench_memory_close();
 	checked_free(&bench.checked);
 	ids_free(&bench.ids);
 	ck_assert_int_eq(load_undo(&bench.state, &diag), 0);
@@ -110,21 +182,19 @@ void bench_close(void)
 	memset(&bench, 0, sizeof(bench));
 }
 
-static void open_flows(void)
+/* A timer ends when its element is written. */
+static void stop_collector(void)
 {
-	for (size_t version = 0; version < VERSIONS; version++) {
-		_close_ int outer = kernel_map_open(bench.state.pins,
-						    version ? "flows6" : "flows4");
+	_close_ int map = kernel_map_open(bench.state.pins, "collector");
+	static const uint8_t nothing[64];
+	uint32_t zero = 0;
 
-		for (uint32_t shard = 0; shard < GATE_FLOW_SHARDS; shard++) {
-			uint32_t id;
+	ck_assert_int_eq(kernel_map_put(map, &zero, nothing), 0);
+}
 
-			ck_assert_int_eq(kernel_map_get(outer, &shard, &id), 0);
-			bench.flows[version][shard] = bpf_map_get_fd_by_id(id);
-			ck_assert_int_ge(bench.flows[version][shard], 0);
-		}
-	}
-	bench.has_flows = true;
+void bench_collector_start(void)
+{
+	ck_assert_int_eq(kernel_collector_start(&bench.programs[0][0]), 0);
 }
 
 /* With the addresses of this box, as if wg0 and the LAN port had them. */
@@ -162,8 +232,8 @@ static void publish(void)
 	ids_free(&bench.ids);
 	ck_assert_int_eq(ids_read(&bench.state, &bench.ids), 0);
 	ck_assert_uint_lt(ids_last(&bench.ids, IDS_DEVICE), TALLY_MAX);
-	if (!bench.has_flows)
-		open_flows();
+	stop_collector();
+	bench_memory_open(bench.state.pins);
 }
 
 void bench_load(const char *name)
@@ -244,7 +314,7 @@ uint64_t bench_rule_packets(uint32_t rule)
 {
 	struct gate_rule_counters sum;
 
-	require(!gate_counters_rule(&bench.counters, rule, &sum), "the counters of a rule");
+	require(!counters_rule(&bench.counters, rule, &sum), "the counters of a rule");
 	return sum.packets;
 }
 
@@ -252,16 +322,23 @@ uint64_t bench_rule_packets(uint32_t rule)
 struct tally {
 	struct gate_device_counters devices[TALLY_MAX];
 	uint32_t count;
-	struct gate_flow_counters flows;
+	uint64_t rules[RULES_MAX]; /* packets */
+	uint32_t rules_count;
+	struct gate_totals flows;
 };
 
 static void tally_read(struct tally *tally)
 {
 	tally->count = ids_last(&bench.ids, IDS_DEVICE) + 1;
 	for (uint32_t id = 0; id < tally->count; id++)
-		require(!gate_counters_device(&bench.counters, id, &tally->devices[id]),
+		require(!counters_device(&bench.counters, id, &tally->devices[id]),
 			"the counters of a device");
-	tally->flows = bench_flow_counters();
+	tally->rules_count = ids_last(&bench.ids, IDS_RULE) + 1;
+	if (tally->rules_count > RULES_MAX)
+		tally->rules_count = RULES_MAX;
+	for (uint32_t id = 0; id < tally->rules_count; id++)
+		tally->rules[id] = bench_rule_packets(id);
+	tally->flows = bench_totals();
 }
 
 static void book(struct verdict *verdict, uint64_t packets, uint64_t bytes)
@@ -283,6 +360,10 @@ static void compare(const struct gate_device_counters *before,
 
 	book(verdict, after->passed_packets[direction] - before->passed_packets[direction],
 	     after->passed_bytes[direction] - before->passed_bytes[direction]);
+	if (after->audited_packets[direction] != before->audited_packets[direction])
+		verdict->audited = true;
+	book(verdict, after->audited_packets[direction] - before->audited_packets[direction],
+	     after->audited_bytes[direction] - before->audited_bytes[direction]);
 	for (enum reason reason = 0; reason < REASON_MAX; reason++) {
 		uint64_t packets = after->dropped_packets[direction][reason] -
 				   before->dropped_packets[direction][reason];
@@ -306,37 +387,25 @@ static void tally_compare(const struct tally *before, const struct tally *after,
 		if (verdict->bookings > bookings)
 			verdict->device = id;
 	}
-	verdict->created = after->flows.created - before->flows.created;
-	verdict->deleted = after->flows.deleted - before->flows.deleted;
-}
-
-static uint32_t ifindex_of(enum place place)
-{
-	switch (place) {
-	case AT_EGRESS_LAN:
-	case AT_EGRESS_LAN_MARKED:
-		return bench.lan;
-	case AT_EGRESS_ELSEWHERE:
-	case AT_INGRESS_ASIDE:
-		return ELSEWHERE;
-	case AT_EGRESS_SELF:
-	case AT_EGRESS_SELF_MARKED:
-		return 0;
-	default:
-		return bench.wg;
+	for (uint32_t id = 0; id < after->rules_count; id++) {
+		if (after->rules[id] == before->rules[id])
+			continue;
+		verdict->credits++;
+		verdict->rule = id;
 	}
+	verdict->created = after->flows.flows_created - before->flows.flows_created;
+	verdict->deleted = after->flows.flows_deleted - before->flows.flows_deleted;
 }
 
 static struct __sk_buff context_of(enum place place)
 {
-	struct __sk_buff context = { .mark = MARK_OF_OTHERS, .ingress_ifindex = ifindex_of(place) };
+	return (struct __sk_buff){ .mark = MARK_OF_OTHERS | places[place].mark,
+				   .ingress_ifindex = ifindex_of(place) };
+}
 
-	if (place == AT_INGRESS_MARKED)
-		context.mark |= GATE_MARK_MASK;
-	if (place == AT_EGRESS_JUDGED || place == AT_EGRESS_LAN_MARKED ||
-	    place == AT_EGRESS_SELF_MARKED)
-		context.mark |= GATE_MARK_JUDGED;
-	return context;
+static int program_of(const struct kernel_programs *programs, enum place place)
+{
+	return place_direction(place) == DIRECTION_INGRESS ? programs->ingress : programs->egress;
 }
 
 /* Returns what the program returned; the mark that it left is in @context. */
@@ -344,14 +413,13 @@ static uint32_t run(const uint8_t *bytes, size_t size, enum place place, const s
 		    struct __sk_buff *context)
 {
 	const struct kernel_programs *programs =
-		&bench.programs[from_aside(place)][form->link_header > 0];
+		&bench.programs[place_slot(place)][form->link_header > 0];
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = (__u32)size,
 		    .ctx_in = context, .ctx_size_in = sizeof(*context), .ctx_out = context,
 		    .ctx_size_out = sizeof(*context));
-	int program = place_direction(place) == DIRECTION_INGRESS ? programs->ingress :
-								    programs->egress;
 
-	require(!bpf_prog_test_run_opts(program, &options), "BPF_PROG_TEST_RUN");
+	require(!bpf_prog_test_run_opts(program_of(programs, place), &options),
+		"BPF_PROG_TEST_RUN");
 	return options.retval;
 }
 
@@ -363,6 +431,7 @@ static void judge(const uint8_t *bytes, size_t size, enum place place, const str
 				   .length = size - form->link_header };
 	uint32_t action;
 
+	bench_events_take(&verdict.event);
 	tally_read(&before);
 	action = run(bytes, size, place, form, context);
 	tally_read(&after);
@@ -370,6 +439,7 @@ static void judge(const uint8_t *bytes, size_t size, enum place place, const str
 	verdict.passed = action == (uint32_t)TC_ACT_UNSPEC;
 	verdict.mark = context->mark;
 	tally_compare(&before, &after, &verdict);
+	verdict.events = bench_events_take(&verdict.event);
 	*ret_verdict = verdict;
 }
 
@@ -402,100 +472,75 @@ bool bench_passes(const struct packet *packet, enum place place, const struct fo
 	return run(bytes, size, place, form, &context) == (uint32_t)TC_ACT_UNSPEC;
 }
 
-struct gate_flow_counters bench_flow_counters(void)
+static void trace(int program, const struct packet *packet, enum place place,
+		  const struct form *form, struct trace *ret_trace)
 {
-	struct gate_flow_counters sum;
+	uint8_t bytes[PACKET_MAX];
+	struct kernel_run run = {
+		.packet = bytes,
+		.size = packet_build(packet, form->version, form->link_header, bytes),
+		.mark = context_of(place).mark,
+		.ingress_ifindex = ifindex_of(place),
+	};
 
-	require(!kernel_map_sum(bench.flow_counters, 0, (uint64_t *)&sum,
-				sizeof(sum) / sizeof(uint64_t)),
+	require(!kernel_program_run(program, &run), "a dry run");
+	ret_trace->passed = run.action == (uint32_t)TC_ACT_UNSPEC;
+	memcpy(ret_trace->words, run.words, sizeof(ret_trace->words));
+}
+
+void bench_trace(const struct packet *packet, enum place place, const struct form *form,
+		 struct trace *ret_trace)
+{
+	const struct kernel_programs *programs =
+		&bench.dry[place_slot(place)][form->link_header > 0];
+
+	trace(program_of(programs, place), packet, place, form, ret_trace);
+}
+
+void bench_trace_slot(const struct packet *packet, uint32_t slot, const struct form *form,
+		      struct trace *ret_trace)
+{
+	struct kernel_attachment attachment = { .link_header = form->link_header,
+						.dry = true,
+						.dry_slot = slot };
+	struct kernel_programs programs;
+
+	load_programs(&attachment, &programs);
+	trace(programs.ingress, packet, AT_INGRESS, form, ret_trace);
+	kernel_programs_close(&programs);
+}
+
+uint32_t bench_live_slot(void)
+{
+	_close_ int map = kernel_map_open(bench.state.pins, "active");
+	struct gate_active active;
+	uint32_t zero = 0;
+
+	ck_assert_int_eq(kernel_map_get(map, &zero, &active), 0);
+	return active.slot;
+}
+
+uint64_t bench_fingerprint(void)
+{
+	static struct tally tally;
+	const uint64_t *words = (const uint64_t *)&tally;
+	uint64_t hash = bench_memory_fingerprint();
+	struct gate_event event;
+
+	memset(&tally, 0, sizeof(tally));
+	tally_read(&tally);
+	for (size_t i = 0; i < sizeof(tally) / sizeof(*words); i++)
+		hash = (hash ^ words[i]) * UINT64_C(0x100000001b3);
+	return hash ^ bench_events_take(&event);
+}
+
+struct gate_totals bench_totals(void)
+{
+	struct gate_totals sum;
+
+	require(!kernel_map_sum(bench.totals, 0, (uint64_t *)&sum, sizeof(sum) / sizeof(uint64_t)),
 		"the counters of flows");
 	return sum;
-}
-
-typedef void visit_t(int shard, const void *key, void *context);
-
-/* Calls @visit for every flow, and returns how many there were. @visit may delete it. */
-static size_t each_flow(visit_t *visit, void *context)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; bench.has_flows && i < VERSIONS * GATE_FLOW_SHARDS; i++) {
-		int shard = bench.flows[i / GATE_FLOW_SHARDS][i % GATE_FLOW_SHARDS];
-		struct gate_flow6_key keys[2] = {}; /* the larger one: this one and the next */
-		int more = bpf_map_get_next_key(shard, NULL, &keys[0]);
-
-		for (; !more; count++) {
-			more = bpf_map_get_next_key(shard, &keys[0], &keys[1]);
-			visit(shard, &keys[0], context);
-			keys[0] = keys[1];
-		}
-	}
-	return count;
-}
-
-static void leave(int shard, const void *key, void *context)
-{
-	(void)shard;
-	(void)key;
-	(void)context;
-}
-
-static void erase(int shard, const void *key, void *context)
-{
-	(void)context;
-	bpf_map_delete_elem(shard, key);
-}
-
-static void save(int shard, const void *key, void *context)
-{
-	struct saved_flows *saved = context;
-	struct saved_flow *item = &saved->items[saved->count++];
-
-	require(saved->count <= SAVED_FLOWS_MAX, "too many flows to save");
-	item->shard = shard;
-	memcpy(&item->key, key, sizeof(item->key));
-	require(!bpf_map_lookup_elem(shard, key, &item->flow), "a flow to save");
-}
-
-static void age(int shard, const void *key, void *context)
-{
-	const unsigned int *seconds = context;
-	struct gate_flow flow;
-
-	require(!bpf_map_lookup_elem(shard, key, &flow), "a flow to age");
-	flow.last -= *seconds * UINT64_C(1000000000);
-	require(!bpf_map_update_elem(shard, key, &flow, BPF_EXIST), "a flow that aged");
-}
-
-size_t bench_flows(void)
-{
-	return each_flow(leave, NULL);
-}
-
-void bench_flows_clear(void)
-{
-	each_flow(erase, NULL);
-}
-
-void bench_flows_save(struct saved_flows *ret_saved)
-{
-	ret_saved->count = 0;
-	each_flow(save, ret_saved);
-}
-
-void bench_flows_restore(const struct saved_flows *saved)
-{
-	bench_flows_clear();
-	for (size_t i = 0; i < saved->count; i++)
-		require(!bpf_map_update_elem(saved->items[i].shard, &saved->items[i].key,
-					     &saved->items[i].flow, BPF_NOEXIST),
-			"a flow to restore");
-}
-
-void bench_flows_age(unsigned int seconds)
-{
-	if (seconds)
-		each_flow(age, &seconds);
 }
 
 uint32_t bench_verified(enum direction program, unsigned int link_header)

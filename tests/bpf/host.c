@@ -13,6 +13,7 @@ static const struct {
 	[HOST_LITERAL] = { "0.0.0.0", "::", NULL },
 	[ROUTER] = { "10.77.0.1", "fd77::1", "router" },
 	[ROUTER_LAN] = { "192.168.77.1", "fd00:77::1", "router" },
+	[ROUTER_LINK] = { "169.254.0.1", "fe80::1", "router" },
 	[WINDOWS] = { "192.168.77.10", "fd00:77::10", "windows" },
 	[IMAC] = { "10.77.0.2", "fd77::2", "imac" },
 	[VPS] = { "10.77.0.3", "fd77::3", "vps" },
@@ -24,6 +25,15 @@ static const struct {
 	[STRANGER] = { "10.77.0.99", "fd77::99", NULL },
 	[WEB] = { "203.0.113.9", "2001:db8::9", NULL },
 	[HOP] = { "198.51.100.1", "2001:db8:1::1", NULL },
+	[UNSPECIFIED] = { "0.0.0.0", "::", NULL },
+	[LOOPBACK] = { "127.0.0.1", "::1", NULL },
+	[LINK_LOCAL] = { "169.254.0.10", "fe80::10", NULL },
+	[BROADCAST] = { "255.255.255.255", "ff02::1", NULL },
+	[SUBNET] = { "10.77.0.255", "fd77::", NULL },
+	[ALL_NODES] = { "224.0.0.1", "ff02::1", NULL },
+	[ALL_ROUTERS] = { "224.0.0.2", "ff02::2", NULL },
+	[ALL_DHCP_SERVERS] = { "255.255.255.255", "ff02::1:2", NULL },
+	[GROUP] = { "239.1.2.3", "ff05::1:3", NULL },
 };
 _Static_assert(ARRAY_SIZE(hosts) == HOST_MAX, "an address for every host");
 

@@ -9,6 +9,7 @@ enum host {
 	HOST_LITERAL, /* nobody: the address stands beside */
 	ROUTER,	      /* this box, on wg0 */
 	ROUTER_LAN,   /* this box, on the LAN */
+	ROUTER_LINK,  /* this box, on any link */
 	WINDOWS,      /* on the LAN, which is not guarded */
 	IMAC,
 	VPS,
@@ -20,6 +21,16 @@ enum host {
 	STRANGER, /* an address of the WireGuard network that no device has */
 	WEB,	  /* on the internet */
 	HOP,	  /* a router on the way there */
+	/* addresses that are nobody's */
+	UNSPECIFIED,
+	LOOPBACK,
+	LINK_LOCAL,
+	BROADCAST, /* IPv6: all nodes of the link */
+	SUBNET,	   /* the broadcast address of the WireGuard network; IPv6: all its routers */
+	ALL_NODES, /* of the link, as those that follow */
+	ALL_ROUTERS,
+	ALL_DHCP_SERVERS,
+	GROUP, /* multicast that routers forward */
 	HOST_MAX
 };
 

@@ -14,9 +14,23 @@ static const struct {
 	const char *name;
 	Suite *(*make)(void);
 } suites[] = {
-	{ "packet", packet_suite }, { "flow", flow_suite },	{ "judge", judge_suite },
-	{ "source", source_suite }, { "error", error_suite },	{ "generation", generation_suite },
-	{ "limits", limits_suite }, { "random", random_suite },
+	{ "packet", packet_suite },
+	{ "flow", flow_suite },
+	{ "judge", judge_suite },
+	{ "source", source_suite },
+	{ "error", error_suite },
+	{ "fragment", fragment_suite },
+	{ "hostile", hostile_suite },
+	{ "dry", dry_suite },
+	{ "events", events_suite },
+	{ "quota", quota_suite },
+	{ "timeouts", timeouts_suite },
+	{ "audit", audit_suite },
+	{ "nat", nat_suite },
+	{ "link", link_suite },
+	{ "generation", generation_suite },
+	{ "limits", limits_suite },
+	{ "pressure", pressure_suite },
 };
 
 static int run(const void *suite)

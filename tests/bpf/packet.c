@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IPV4_HEADER   20
-#define IPV6_HEADER   40
-#define DONT_FRAGMENT 0x4000
+#define IPV4_HEADER    20
+#define IPV6_HEADER    40
+#define DONT_FRAGMENT  0x4000
+#define MORE_FRAGMENTS 0x2000
+#define HOPS	       64
 
 /* IPv4, IPv6 */
 static const uint8_t icmp_types[ICMP_MAX][2] = {
@@ -22,6 +24,10 @@ static const uint8_t icmp_types[ICMP_MAX][2] = {
 	[QUENCH_OR_NEIGHBOUR] = { 4, 135 },
 	[TIMESTAMP_OR_MLD] = { 13, 130 },
 	[UNASSIGNED_ERROR] = { 6, 5 },
+	[NEIGHBOUR_ADVERTISEMENT] = { 255, 136 },
+	[LISTENER_REPORT] = { 255, 131 },
+	[LISTENER_DONE] = { 255, 132 },
+	[LISTENER_REPORT_2] = { 255, 143 },
 };
 
 /* What is written so far. */
@@ -167,8 +173,22 @@ static void build_transport(const struct packet *packet, struct writer *writer)
 	case SHAPE_ICMP:
 		build_icmp(packet, writer);
 		break;
+	case SHAPE_NOTHING:
+		break;
 	}
 	room(writer, packet->body);
+}
+
+static uint8_t hops(const struct packet *packet)
+{
+	return packet->hops ? packet->hops : HOPS;
+}
+
+static unsigned int fragment_field4(const struct piece *piece)
+{
+	if (!piece->is)
+		return DONT_FRAGMENT;
+	return piece->at / 8u | (piece->more ? MORE_FRAGMENTS : 0);
 }
 
 static void build_ipv4(const struct packet *packet, struct writer *writer)
@@ -177,8 +197,9 @@ static void build_ipv4(const struct packet *packet, struct writer *writer)
 	unsigned int words = (unsigned int)(IPV4_HEADER + packet->options_size) / 4;
 
 	header[0] = (uint8_t)(say(packet, VERSION, 4) << 4 | say(packet, HEADER_WORDS, words));
-	put16(header + 6, say(packet, FRAGMENT, DONT_FRAGMENT));
-	header[8] = 64;
+	put16(header + 4, packet->piece.id);
+	put16(header + 6, say(packet, FRAGMENT, fragment_field4(&packet->piece)));
+	header[8] = hops(packet);
 	header[9] = protocol_number(packet, 4);
 	address_bytes(packet_src(packet, 4), header + 12);
 	address_bytes(packet_dst(packet, 4), header + 16);
@@ -201,20 +222,33 @@ static void build_extension(const struct extension *extension, uint8_t next, str
 			    4;
 }
 
+static void build_piece(const struct piece *piece, uint8_t next, struct writer *writer)
+{
+	uint8_t *header = room(writer, 8);
+
+	header[0] = next;
+	put16(header + 2, piece->at | (piece->more ? 1 : 0));
+	put16(header + 4, piece->id >> 16);
+	put16(header + 6, piece->id & 0xffff);
+}
+
 static void build_ipv6(const struct packet *packet, struct writer *writer)
 {
 	uint8_t *header = room(writer, IPV6_HEADER);
 	size_t count = packet->extensions_count;
 	uint8_t transport = protocol_number(packet, 6);
+	uint8_t last = packet->piece.is ? IPPROTO_FRAGMENT : transport;
 
 	header[0] = (uint8_t)(say(packet, VERSION, 6) << 4);
-	header[6] = count ? packet->extensions[0].type : transport;
-	header[7] = 64;
+	header[6] = count ? packet->extensions[0].type : last;
+	header[7] = hops(packet);
 	address_bytes(packet_src(packet, 6), header + 8);
 	address_bytes(packet_dst(packet, 6), header + 24);
 	for (size_t i = 0; i < count; i++)
 		build_extension(&packet->extensions[i],
-				i + 1 < count ? packet->extensions[i + 1].type : transport, writer);
+				i + 1 < count ? packet->extensions[i + 1].type : last, writer);
+	if (packet->piece.is)
+		build_piece(&packet->piece, transport, writer);
 }
 
 /* Returns where the transport header begins. */

@@ -8,6 +8,7 @@
 #define ACLGATE_TEST_PACKET_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ enum shape {
 	SHAPE_UDP,
 	SHAPE_SCTP,
 	SHAPE_ICMP,
+	SHAPE_NOTHING, /* only the body, as in a later fragment */
 };
 
 /* By what they mean; the numbers differ between the IP versions. */
@@ -48,9 +50,13 @@ enum icmp {
 	REDIRECT,
 	ROUTER_SOLICITATION,
 	ROUTER_ADVERTISEMENT,
-	QUENCH_OR_NEIGHBOUR, /* IPv4: source quench; IPv6: neighbour solicitation */
-	TIMESTAMP_OR_MLD,    /* IPv4: timestamp request; IPv6: multicast listener query */
-	UNASSIGNED_ERROR,    /* IPv6: in the range of errors; IPv4: once was one */
+	QUENCH_OR_NEIGHBOUR,	 /* IPv4: source quench; IPv6: neighbour solicitation */
+	TIMESTAMP_OR_MLD,	 /* IPv4: timestamp request; IPv6: multicast listener query */
+	UNASSIGNED_ERROR,	 /* IPv6: in the range of errors; IPv4: once was one */
+	NEIGHBOUR_ADVERTISEMENT, /* IPv6 only, as those that follow */
+	LISTENER_REPORT,
+	LISTENER_DONE,
+	LISTENER_REPORT_2, /* of version 2 */
 	ICMP_MAX
 };
 
@@ -67,6 +73,14 @@ struct extension {
 	uint8_t left;	 /* segments left; of a fragment header: the low byte of its offset field */
 	uint8_t routing; /* type of a routing header */
 	uint8_t claimed; /* added to the length that it states */
+};
+
+/* Part of a datagram. Without a shape, `body` is how many bytes of it. */
+struct piece {
+	bool is;
+	bool more;   /* behind it */
+	uint16_t at; /* bytes, a multiple of 8 */
+	uint32_t id;
 };
 
 enum lie_kind {
@@ -103,6 +117,8 @@ struct packet {
 	size_t options_size;
 	const struct extension *extensions; /* IPv6 */
 	size_t extensions_count;
+	struct piece piece; /* IPv6: its header stands behind the extensions */
+	uint8_t hops;	    /* that it may still go; 0: 64 */
 	struct lie lies[2];
 };
 
@@ -154,6 +170,14 @@ struct packet {
 	.extensions_count = sizeof((const struct extension[]){ __VA_ARGS__ }) / \
 			    sizeof(struct extension)
 #define LIES(...) .lies = { __VA_ARGS__ }
+
+/* The first fragment of datagram @ID, and one that begins @AT bytes behind its transport header. */
+#define FIRST(ID) .piece = { true, true, 0, ID }
+#define LATER(SRC, DST, PROTOCOL, ID, AT, MORE, BODY, ...)                                 \
+	{                                                                                  \
+		ENDS(SRC, DST), .protocol = PROTOCOL, .shape = SHAPE_NOTHING,              \
+				.piece = { true, MORE, AT, ID }, .body = BODY, __VA_ARGS__ \
+	}
 
 /*
  * @version: 4 or 6. @link_header: 0, or PACKET_ETHERNET for a frame. Returns how many bytes of

@@ -13,8 +13,18 @@ Suite *flow_suite(void);       /* bpf/flow.h: what is part of a connection */
 Suite *judge_suite(void);      /* bpf/judge.h: ports, and rules over very many devices */
 Suite *source_suite(void);     /* bpf/gate.bpf.c: who speaks where, in both directions */
 Suite *error_suite(void);      /* bpf/gate.bpf.c: ICMP errors */
+Suite *fragment_suite(void);   /* bpf/fragment.h: parts of datagrams */
+Suite *link_suite(void);       /* bpf/link.h: what an Ethernet link needs */
+Suite *nat_suite(void);	       /* learned flows, natAs */
+Suite *audit_suite(void);      /* what audit lets pass */
+Suite *timeouts_suite(void);   /* how long a policy lets flows live */
+Suite *quota_suite(void);      /* how many flows a device may have */
+Suite *events_suite(void);     /* what is told, and how often */
+Suite *dry_suite(void);	       /* programs that change nothing */
+Suite *hostile_suite(void);    /* what an attacker would try */
 Suite *generation_suite(void); /* what a new policy does to flows */
 Suite *limits_suite(void);     /* full tables, and what the verifier says */
-Suite *random_suite(void);     /* the programs against table_judge() */
+
+Suite *pressure_suite(void); /* loads, floods and the collector under traffic */
 
 #endif

@@ -89,6 +89,8 @@ static const struct trial senders[] = {
 	{ "E4: from this box", FROM_SELF(ABOUT(ROUTER, IMAC, UNREACHABLE, ASK())), PASSES, ASKED },
 	{ "E4: from this box, too big", FROM_SELF(ABOUT(ROUTER_LAN, IMAC, TOO_BIG, ASK())), PASSES,
 		ASKED },
+	{ "E4: from this box, link-local", FROM_SELF(ABOUT(ROUTER_LINK, IMAC, TOO_BIG, ASK())),
+		PASSES, ASKED },
 	{ "E4: from this box, about nothing", FROM_SELF(ABOUT(ROUTER, IMAC, UNREACHABLE, ASK())),
 		NO_STATE },
 	{ "E4: from this box, to a third device", FROM_SELF(ABOUT(ROUTER, AZURE, UNREACHABLE,

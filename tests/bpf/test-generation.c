@@ -233,7 +233,7 @@ START_TEST(expiry)
 	static const struct packet always = TCP(IMAC, VPS, 40000, 3002, ACK);
 	time_t expires = time(NULL) + EXPIRES_IN;
 	_free_ char *first = expiring_policy(expires + 3600), *text = expiring_policy(expires);
-	struct gate_flow_counters flows;
+	struct gate_totals flows;
 
 	ck_assert_int_eq(bench_load_text(first), 0);
 	bench_flows_clear();
@@ -242,15 +242,15 @@ START_TEST(expiry)
 	ck_assert_int_eq(reason_of(&brief), REASON_NONE);
 	ck_assert_int_eq(reason_of(&both), REASON_NONE);
 	ck_assert_int_eq(reason_of(&always), REASON_NONE);
-	flows = bench_flow_counters();
+	flows = bench_totals();
 	wait_until(expires);
 	ck_assert_int_eq(reason_of(&answer), REASON_REVOKED);
 	ck_assert_int_eq(reason_of(&brief), REASON_NO_STATE);
 	ck_assert_int_eq(reason_of(&new), REASON_ACL);
 	ck_assert_int_eq(reason_of(&both), REASON_NONE);
 	ck_assert_int_eq(reason_of(&always), REASON_NONE);
-	ck_assert_uint_eq(bench_flow_counters().created, flows.created);
-	ck_assert_uint_eq(bench_flow_counters().deleted, flows.deleted + 1);
+	ck_assert_uint_eq(bench_totals().flows_created, flows.flows_created);
+	ck_assert_uint_eq(bench_totals().flows_deleted, flows.flows_deleted + 1);
 }
 END_TEST
 
@@ -290,8 +290,8 @@ Suite *generation_suite(void)
 	/* every test loads for itself: what a child loaded, its parent does not know */
 	tcase_add_unchecked_fixture(tcase, bench_open, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
-	trials_add_edited(tcase, rules, ARRAY_SIZE(rules));
-	trials_add_edited(tcase, devices, ARRAY_SIZE(devices));
+	trials_add_edited(tcase, "house.json", rules, ARRAY_SIZE(rules), ANY_FORM);
+	trials_add_edited(tcase, "house.json", devices, ARRAY_SIZE(devices), ANY_FORM);
 	tcase_add_test(tcase, revoked_once);
 	tcase_add_test(tcase, many_generations);
 	tcase_add_test(tcase, credit_moves);

@@ -26,7 +26,7 @@ static size_t runs_count, runs_capacity;
 
 static bool is_wanted(const struct form *form, enum forms only)
 {
-	if (only & ETHERNET && !form->link_header)
+	if ((only & ETHERNET && !form->link_header) || (only & BARE && form->link_header))
 		return false;
 	if (only & (IPV4 | IPV6))
 		return only & (form->version == 4 ? IPV4 : IPV6);
@@ -36,14 +36,17 @@ static bool is_wanted(const struct form *form, enum forms only)
 static char *describe(const struct run *run, const char *packet, const struct verdict *verdict)
 {
 	return mem_printf("%s (IPv%u%s), %s: %s %s of device %u, %u bookings, %zu packets, %zu of "
-			  "%zu bytes, mark %#x, flows +%zu -%zu",
+			  "%zu bytes, mark %#x, flows +%zu -%zu, %u credits, rule %u, %u events",
 			  run->trial->name, run->form->version,
 			  run->form->link_header ? " on Ethernet" : "", packet,
 			  direction_name(verdict->direction),
-			  verdict->passed ? "passed" : reason_name(verdict->reason),
+			  verdict->audited ? "audited" :
+			  verdict->passed  ? "passed" :
+					     reason_name(verdict->reason),
 			  verdict->device, verdict->bookings, (size_t)verdict->packets,
 			  (size_t)verdict->bytes, (size_t)verdict->length, verdict->mark,
-			  (size_t)verdict->created, (size_t)verdict->deleted);
+			  (size_t)verdict->created, (size_t)verdict->deleted, verdict->credits,
+			  verdict->rule, verdict->events);
 }
 
 static void run_hop(const struct run *run, const struct hop *hop, struct verdict *verdict)
@@ -75,18 +78,25 @@ static void run_before(const struct run *run)
 
 static bool right_flows(const struct trial *trial, const struct verdict *verdict)
 {
+	uint64_t created = 0, deleted = 0;
+
 	switch (trial->effect) {
-	case OPENS:
-		return verdict->created == 1 && verdict->deleted == 0;
 	case REOPENS:
-		return verdict->created == 0 && verdict->deleted == 0;
-	case PASSES:
-	case ANSWERS:
-		return verdict->created == 0 && verdict->deleted == 0;
+	case RELEARNS:
+		deleted = 1;
+		/* fall through */
+	case OPENS:
+	case LEARNS:
+		created = 1;
+		break;
 	case DROPS:
+	case AUDITED:
+		deleted = trial->reason == REASON_REVOKED;
+		break;
+	default:
 		break;
 	}
-	return verdict->created == 0 && verdict->deleted == (trial->reason == REASON_REVOKED);
+	return verdict->created == created && verdict->deleted == deleted;
 }
 
 static bool right_mark(const struct trial *trial, const struct verdict *verdict)
@@ -94,8 +104,57 @@ static bool right_mark(const struct trial *trial, const struct verdict *verdict)
 	uint32_t expected = verdict->mark_before & ~GATE_MARK_MASK;
 
 	if (trial->effect != DROPS && place_direction(trial->hop.place) == DIRECTION_INGRESS)
-		expected |= GATE_MARK_JUDGED | (trial->effect == ANSWERS ? GATE_MARK_REPLY : 0);
+		expected |= GATE_MARK_JUDGED;
+	if (expected & GATE_MARK_JUDGED &&
+	    (trial->effect == ANSWERS || trial->effect == RETURNS || trial->effect == AUDITED))
+		expected |= GATE_MARK_REPLY;
 	return verdict->mark == expected;
+}
+
+static bool is_own(const struct end *end)
+{
+	const char *device = host_device(end->host);
+
+	return device && !strcmp(device, "router");
+}
+
+/*
+ * Judged before: a fragment that brings the mark, and is not this box's, has only lost where it
+ * came from.
+ */
+static bool is_first(const struct hop *hop)
+{
+	return place_is_first(hop->place) && !(hop->place == AT_EGRESS_SELF_MARKED &&
+					       hop->packet.piece.is && !is_own(&hop->packet.src));
+}
+
+static bool is_of_rule(const struct trial *trial)
+{
+	switch (trial->effect) {
+	case OPENS:
+	case REOPENS:
+	case PASSES:
+	case ANSWERS:
+	case LINKS:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * The rule is that of the flow; what belongs to the link is rule 0. Of a packet that was on its way
+ * through this box while a policy was loaded, the rule may get the credit twice.
+ */
+static bool right_rule(const struct trial *trial, const struct verdict *verdict)
+{
+	bool credited = trial->effect == LEAVES || (is_first(&trial->hop) && is_of_rule(trial));
+
+	if (trial->edit.from && !is_first(&trial->hop) && verdict->credits <= 1)
+		return true;
+	if (verdict->credits != credited)
+		return false;
+	return !credited || !verdict->rule == (trial->effect == LINKS);
 }
 
 static bool is_on_wg0(enum place place)
@@ -112,11 +171,16 @@ static bool right_device(const struct trial *trial, const struct verdict *verdic
 {
 	uint32_t source = bench_device(host_device(trial->hop.packet.src.host));
 
+	if (trial->counted)
+		return verdict->device == (*trial->counted ? bench_device(trial->counted) : 0);
+	if (trial->effect == LEARNS || trial->effect == RELEARNS)
+		return true; /* test-nat.c asks */
 	switch (trial->reason) {
 	case REASON_NONE:
 	case REASON_NO_STATE:
 	case REASON_ACL:
 	case REASON_REVOKED:
+	case REASON_FLOW_QUOTA:
 	case REASON_FLOW_TABLE_FULL:
 		return verdict->device == source;
 	case REASON_UNAPPROVED:
@@ -130,12 +194,43 @@ static bool right_device(const struct trial *trial, const struct verdict *verdic
 	}
 }
 
+static bool right_event(const struct trial *trial, const struct verdict *verdict)
+{
+	static const enum event_kind kinds[] = { [OPENS] = EVENT_OPENED,
+						 [REOPENS] = EVENT_OPENED,
+						 [AUDITED] = EVENT_AUDITED,
+						 [DROPS] = EVENT_DROPPED };
+	const struct gate_event *event = &verdict->event;
+
+	switch (trial->effect) {
+	case OPENS:
+	case REOPENS:
+	case AUDITED:
+	case DROPS:
+		break;
+	default:
+		return !verdict->events;
+	}
+	return verdict->events == 1 && event->kind == kinds[trial->effect] &&
+	       event->reason == trial->reason && event->device == verdict->device &&
+	       event->direction == verdict->direction &&
+	       event->slot == place_slot(trial->hop.place) && event->length == verdict->length &&
+	       event->rule == verdict->rule;
+}
+
+static bool right_verdict(const struct trial *trial, const struct verdict *verdict)
+{
+	return verdict->passed == (trial->effect != DROPS) &&
+	       verdict->audited == (trial->effect == AUDITED) &&
+	       verdict->reason == (trial->effect == DROPS ? trial->reason : REASON_NONE);
+}
+
 /* What is wrong with the verdict, or NULL. */
 static const char *complaint(const struct trial *trial, const struct verdict *verdict)
 {
 	if (verdict->bookings != 1 || verdict->packets != 1)
 		return "not counted once";
-	if (verdict->passed != (trial->effect != DROPS) || verdict->reason != trial->reason)
+	if (!right_verdict(trial, verdict))
 		return "wrong verdict";
 	if (verdict->direction != place_direction(trial->hop.place))
 		return "wrong direction";
@@ -143,9 +238,55 @@ static const char *complaint(const struct trial *trial, const struct verdict *ve
 		return "wrong number of bytes";
 	if (!right_flows(trial, verdict))
 		return "wrong change of the flows";
+	if (!bench_quotas_are_exact())
+		return "wrong change of a quota";
 	if (!right_mark(trial, verdict))
 		return "wrong mark";
-	return right_device(trial, verdict) ? NULL : "wrong device";
+	if (!right_rule(trial, verdict))
+		return "wrong rule";
+	if (!right_device(trial, verdict))
+		return "wrong device";
+	return right_event(trial, verdict) ? NULL : "wrong event";
+}
+
+/* Only where the effect knows it: at egress there is none for answers. */
+static bool right_trace_flags(const struct trial *trial, uint32_t flags)
+{
+	enum effect effect = trial->effect;
+	bool answers = effect == ANSWERS || effect == RETURNS;
+
+	if (!(flags & TRACED_LINK) != (effect != LINKS) ||
+	    !(flags & TRACED_AUDITED) != (effect != AUDITED))
+		return false;
+	if (effect == DROPS || effect == AUDITED)
+		return true;
+	if (!(flags & TRACED_FLOW) == (answers || effect == PASSES || effect == LEAVES))
+		return false;
+	return place_direction(trial->hop.place) == DIRECTION_EGRESS ||
+	       !(flags & TRACED_REPLY) == !answers;
+}
+
+/* What is wrong with a dry run, when the same packet then ran for good; or NULL. */
+static const char *trace_complaint(const struct trial *trial, const struct trace *trace,
+				   const struct verdict *verdict)
+{
+	if (trace->passed != verdict->passed || trace->words[TRACE_REASON] != trial->reason)
+		return "a dry run with another verdict";
+	if (trace->words[TRACE_DEVICE] != verdict->device)
+		return "a dry run with another device";
+	if (verdict->credits && trace->words[TRACE_RULE] != verdict->rule)
+		return "a dry run with another rule";
+	if (!right_trace_flags(trial, trace->words[TRACE_FLAGS]))
+		return "a dry run with other flags";
+	return NULL;
+}
+
+static const char *run_dry(const struct run *run, struct trace *trace)
+{
+	uint64_t before = bench_fingerprint();
+
+	bench_trace(&run->trial->hop.packet, run->trial->hop.place, run->form, trace);
+	return bench_fingerprint() == before ? NULL : "a dry run that changed something";
 }
 
 /* The same as a line, which the caller frees. */
@@ -153,10 +294,17 @@ static char *run_trial(const struct run *run)
 {
 	_free_ char *text = NULL;
 	struct verdict verdict;
-	const char *wrong;
+	struct trace trace;
+	const char *wrong, *wrong_trace;
 
-	run_hop(run, &run->trial->hop, &verdict);
+	bench_flows_age(run->trial->hop.later);
+	wrong_trace = run_dry(run, &trace);
+	bench_run(&run->trial->hop.packet, run->trial->hop.place, run->form, 0, &verdict);
 	wrong = complaint(run->trial, &verdict);
+	if (!wrong)
+		wrong = wrong_trace;
+	if (!wrong)
+		wrong = trace_complaint(run->trial, &trace, &verdict);
 	if (!wrong)
 		return NULL;
 	text = describe(run, "the packet", &verdict);
@@ -168,7 +316,6 @@ START_TEST(trial)
 	const struct run *run = &runs[_i];
 	_free_ char *wrong = NULL;
 
-	bench_load("house.json");
 	run_before(run);
 	wrong = run_trial(run);
 	ck_assert_msg(!wrong, "%s", wrong);
@@ -182,6 +329,7 @@ static bool same_edit(const struct edit *one, const struct edit *other)
 
 /* Runs that share an edit. */
 struct batch {
+	const char *policy;
 	size_t first;
 	size_t count;
 };
@@ -208,12 +356,12 @@ START_TEST(batch)
 	size_t size;
 	FILE *stream = open_memstream(&wrong, &size);
 
-	bench_load("house.json");
+	bench_load(batch->policy);
 	for (size_t i = 0; i < batch->count; i++) {
 		run_before(&runs[batch->first + i]);
 		bench_flows_save(&saved[i]);
 	}
-	bench_load_edited("house.json", &runs[batch->first].trial->edit);
+	bench_load_edited(batch->policy, &runs[batch->first].trial->edit);
 	run_batch(batch, saved, stream);
 	fclose(stream);
 	ck_assert_msg(!size, "%s", wrong);
@@ -239,7 +387,8 @@ void trials_add(TCase *tcase, const struct trial *trials, size_t count, enum for
 	tcase_add_loop_test(tcase, trial, (int)first, (int)runs_count);
 }
 
-void trials_add_edited(TCase *tcase, const struct trial *trials, size_t count)
+void trials_add_edited(TCase *tcase, const char *policy, const struct trial *trials, size_t count,
+		       enum forms only)
 {
 	size_t first = batches_count;
 
@@ -247,9 +396,10 @@ void trials_add_edited(TCase *tcase, const struct trial *trials, size_t count)
 		if (!i || !same_edit(&trials[i].edit, &trials[i - 1].edit)) {
 			batches = mem_grow(batches, batches_count, &batches_capacity,
 					   sizeof(*batches));
-			batches[batches_count++] = (struct batch){ .first = runs_count };
+			batches[batches_count++] = (struct batch){ .policy = policy,
+								   .first = runs_count };
 		}
-		add_runs(&trials[i], ANY_FORM);
+		add_runs(&trials[i], only);
 		batches[batches_count - 1].count = runs_count - batches[batches_count - 1].first;
 	}
 	tcase_add_loop_test(tcase, batch, (int)first, (int)batches_count);

@@ -198,6 +198,41 @@ START_TEST(no_inventory)
 }
 END_TEST
 
+/* --interface NAME: one interface, with what the policy says of it. */
+static const struct {
+	const char *interfaces;
+	const char *name;
+	uint32_t dhcp;
+	uint32_t nat_as;
+} overrides[] = {
+	{ "[\"wg0\"]", "wg9", 0, 0 },
+	{ "[\"wg0\",{\"name\":\"lan0\",\"dhcp\":true,\"natAs\":\"office\"}]", "lan0", 1, 1 },
+	{ "[\"wg0\",{\"name\":\"lan0\",\"dhcp\":true,\"natAs\":\"office\"}]", "wg0", 0, 0 },
+	{ "[\"wg0\",{\"name\":\"lan0\",\"dhcp\":true,\"natAs\":\"office\"}]", "wg9", 0, 0 },
+	{ "[{\"name\":\"lan0\",\"dhcp\":true},\"wg0\"]", "lan0", 1, 0 },
+	{ "[]", "wg0", 0, 0 },
+};
+
+START_TEST(override)
+{
+	_free_ char *path = scratch_path("policy");
+	_free_ char *text = mem_printf("{\"acls\":[],\"interfaces\":%s,\"devices\":{\"office\":"
+				       "{\"addresses\":[\"10.1.0.2\"],\"interface\":\"eth0\"}}}",
+				       overrides[_i].interfaces);
+	struct checked checked = { .interface = overrides[_i].name };
+	const struct table *table = &checked.table;
+	const char *unreadable;
+
+	scratch_write("policy", text, strlen(text));
+	ck_assert_int_eq(check_files(&checked, path, NULL, NULL, &unreadable), 0);
+	ck_assert_uint_eq(table->interfaces_count, 1);
+	ck_assert_str_eq(table->interfaces[0], overrides[_i].name);
+	ck_assert_uint_eq(table->settings.dhcp, overrides[_i].dhcp);
+	ck_assert_uint_eq(table->settings.nat_as[0][0].device, overrides[_i].nat_as);
+	checked_free(&checked);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *suite = suite_create("check");
@@ -206,5 +241,6 @@ Suite *unit_suite(void)
 	unit_add(suite, rule, 1);
 	scratch_add(suite, two_files, ARRAY_SIZE(files));
 	scratch_add(suite, no_inventory, 1);
+	scratch_add(suite, override, ARRAY_SIZE(overrides));
 	return suite;
 }

@@ -525,6 +525,82 @@ START_TEST(credit)
 }
 END_TEST
 
+/* The settings are complete, whatever the policy says; GATE_AUDIT is a feature among others. */
+static const struct {
+	const char *mode;
+	uint32_t features;
+} modes[] = {
+	{ "enforce", GATE_HAS_FINE_FINE },
+	{ "audit", GATE_HAS_FINE_FINE | GATE_AUDIT },
+};
+
+START_TEST(settings)
+{
+	_free_ char *policy =
+		mem_printf("{\"mode\": \"%s\", \"timeouts\": {\"udp\": 5}, "
+			   "\"devices\": {\"a\": {\"addresses\": [\"10.0.0.1\"]}}, \"acls\": ["
+			   "{\"action\": \"accept\", \"src\": [\"a\"], \"dst\": [\"a:1\"]}]}",
+			   modes[_i].mode);
+	static const uint32_t timeouts[TIMEOUT_MAX] = { 30, 86400, 30, 5, 180, 30, 30 };
+	const struct gate_identity nobody[GATE_GUARDED_MAX][2] = {};
+	const struct gate_settings *got;
+	struct checked checked;
+
+	pipeline(&checked, policy, NULL, NULL, STAGE_COMPILE);
+	ck_assert_uint_eq(checked.diag.errors, 0);
+	ck_assert_uint_eq(checked.table.features, modes[_i].features);
+	got = &checked.table.settings;
+	ck_assert_mem_eq(got->timeout, timeouts, sizeof(timeouts));
+	ck_assert_uint_eq(got->flows_per_device, GATE_FLOWS_MAX / 4);
+	ck_assert_uint_eq(got->dhcp, 0);
+	ck_assert_mem_eq(got->nat_as, nobody, sizeof(nobody));
+	checked_free(&checked);
+}
+END_TEST
+
+/* @addresses of the device that natAs names, and those whose identity is taken; NULL: none. */
+static const struct {
+	const char *addresses;
+	const char *taken[2];
+} hidden[] = {
+	{ "\"10.1.0.2\"", { "10.1.0.2", NULL } },
+	{ "\"fd01::2\"", { NULL, "fd01::2" } },
+	{ "\"10.1.0.2\",\"fd01::2\"", { "10.1.0.2", "fd01::2" } },
+	{ "\"fd01::2\",\"10.1.0.2\"", { "10.1.0.2", "fd01::2" } },
+	/* the first, not the lowest; one rule is about 10.1.0.3 alone */
+	{ "\"10.1.0.3\",\"10.1.0.2\",\"fd01::3\",\"fd01::2\"", { "10.1.0.3", "fd01::3" } },
+};
+
+START_TEST(nat_as)
+{
+	_free_ char *policy = mem_printf(
+		"{\"interfaces\": [\"wg0\", {\"name\": \"lan0\", \"natAs\": \"office\"}], "
+		"\"devices\": {\"a\": {\"addresses\": [\"10.0.0.1\"], \"interface\": \"wg0\"}, "
+		"\"office\": {\"addresses\": [%s], \"interface\": \"eth0\"}}, \"acls\": ["
+		"{\"action\": \"accept\", \"src\": [\"office\"], \"dst\": [\"a:1\"]}, "
+		"{\"action\": \"accept\", \"src\": [\"a\"], \"dst\": [\"10.1.0.3:1\"]}]}",
+		hidden[_i].addresses);
+	const struct gate_identity nobody = {};
+	struct checked checked;
+
+	pipeline(&checked, policy, NULL, NULL, STAGE_COMPILE);
+	ck_assert_uint_eq(checked.diag.errors, 0);
+	for (int version = 0; version < 2; version++) {
+		const char *taken = hidden[_i].taken[version];
+		const struct gate_identity *wanted =
+			taken ? table_identity(&checked.table, notation_address(taken)) : &nobody;
+
+		ck_assert_uint_eq(wanted->device, taken ? 2 : 0);
+		ck_assert_uint_eq(wanted->speaks, taken ? 1u << GATE_GUARDED_MAX : 0);
+		ck_assert_mem_eq(&checked.table.settings.nat_as[1][version], wanted,
+				 sizeof(*wanted));
+		ck_assert_mem_eq(&checked.table.settings.nat_as[0][version], &nobody,
+				 sizeof(nobody));
+	}
+	checked_free(&checked);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *suite = suite_create("compile");
@@ -538,5 +614,7 @@ Suite *unit_suite(void)
 	unit_add(suite, too_many_pairs, 1);
 	unit_add(suite, port_ranges, ARRAY_SIZE(ranges));
 	unit_add(suite, credit, ARRAY_SIZE(credits));
+	unit_add(suite, settings, ARRAY_SIZE(modes));
+	unit_add(suite, nat_as, ARRAY_SIZE(hidden));
 	return suite;
 }

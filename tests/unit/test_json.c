@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -106,6 +107,43 @@ START_TEST(document)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	double number;
+} numbers[] = {
+	{ "0", 0 },
+	{ "-0", 0 },
+	{ "16384", 16384 },
+	{ "-1", -1 },
+	{ "80.5", 80.5 },
+	{ "1e3", 1000 },
+	{ "1E-1", 0.1 },
+	{ "4294967296", 4294967296.0 },
+	{ "18446744073709551616", 18446744073709551616.0 },
+	{ "1e400", INFINITY },
+	{ "-1e400", -INFINITY },
+	{ "\"1\"", NAN },
+	{ "true", NAN },
+	{ "null", NAN },
+	{ "[1]", NAN },
+};
+
+START_TEST(number)
+{
+	struct fixture fixture;
+	double got;
+
+	fixture_parse(&fixture, numbers[_i].text);
+	ck_assert_int_eq(fixture.error, 0);
+	got = json_number(json_root(fixture.document));
+	if (isnan(numbers[_i].number))
+		ck_assert(isnan(got));
+	else
+		ck_assert(got == numbers[_i].number);
+	fixture_free(&fixture);
+}
+END_TEST
+
 /* A key that stands twice is told once, at its second place; capitals are policy's matter. */
 static const struct {
 	const char *text;
@@ -167,6 +205,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("json");
 
 	unit_add(suite, document, ARRAY_SIZE(documents));
+	unit_add(suite, number, ARRAY_SIZE(numbers));
 	unit_add(suite, duplicate, ARRAY_SIZE(duplicates));
 	unit_add(suite, refuse, ARRAY_SIZE(refused));
 	unit_add(suite, free_null, 1);

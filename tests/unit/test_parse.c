@@ -194,6 +194,22 @@ static const struct {
 	{ "{\"acls\":[],\"devices\":{\"a\":{\"approved\":0}}}",
 	  "error 1:39 expected true or false, found a number" },
 	{ "{\"acls\":[],\"interfaces\":\"wg0\"}", "error 1:25 expected a list, found a string" },
+	{ "{\"acls\":[],\"interfaces\":{\"name\":\"wg0\"}}",
+	  "error 1:25 expected a list, found an object" },
+	{ "{\"acls\":[],\"interfaces\":[5,null]}",
+	  "error 1:26 expected a string or an object, found a number\n"
+	  "error 1:28 expected a string or an object, found null" },
+	{ "{\"acls\":[],\"interfaces\":[{\"name\":5,\"dhcp\":1,\"natAs\":[]}]}",
+	  "error 1:34 expected a string, found a number\n"
+	  "error 1:43 expected true or false, found a number\n"
+	  "error 1:53 expected a string, found a list" },
+	{ "{\"acls\":[],\"mode\":[\"audit\"]}", "error 1:19 expected a string, found a list" },
+	{ "{\"acls\":[],\"timeouts\":[]}", "error 1:23 expected an object, found a list" },
+	{ "{\"acls\":[],\"timeouts\":{\"udp\":false}}",
+	  "error 1:30 expected a number or a string, found true or false" },
+	{ "{\"acls\":[],\"limits\":5}", "error 1:21 expected an object, found a number" },
+	{ "{\"acls\":[],\"limits\":{\"flowsPerDevice\":\"100\"}}",
+	  "error 1:39 expected a number, found a string" },
 	{ "{\"acls\":[],\"tests\":{}}", "error 1:20 expected a list, found an object" },
 	{ "{\"acls\":[],\"tests\":[\"x\"]}", "error 1:21 expected an object, found a string" },
 
@@ -213,6 +229,17 @@ static const struct {
 	{ "{\"acls\":[],\"tests\":[{\"src\":\"a\",\"acept\":[],\"deny\":[]}]}",
 	  "error 1:32 unknown key \"acept\" (did you mean \"accept\"?)" },
 
+	{ "{\"acls\":[],\"interfaces\":[{\"name\":\"wg0\",\"xdp\":true}]}",
+	  "error 1:40 unknown key \"xdp\"" },
+	{ "{\"acls\":[],\"interfaces\":[{\"nmae\":\"wg0\"}]}",
+	  "error 1:27 unknown key \"nmae\" (did you mean \"name\"?)" },
+	{ "{\"acls\":[],\"interfaces\":[{}]}", "error 1:26 an interface needs \"name\"" },
+	{ "{\"acls\":[],\"timeout\":{}}",
+	  "error 1:12 unknown key \"timeout\" (did you mean \"timeouts\"?)" },
+	{ "{\"acls\":[],\"timeouts\":{\"fragment\":1}}",
+	  "error 1:24 unknown key \"fragment\" (did you mean \"fragments\"?)" },
+	{ "{\"acls\":[],\"limits\":{\"flows\":1}}", "error 1:22 unknown key \"flows\"" },
+
 	/* a key that stands twice, also in other capitals, is told once */
 	{ "{\"acls\":[],\"ACLs\":[]}", "error 1:12 duplicate key \"ACLs\"" },
 	{ "{\"acls\":[],\"acls\":[]}", "error 1:12 duplicate key \"acls\"" },
@@ -222,6 +249,9 @@ static const struct {
 	  "error 1:38 duplicate key \"SRC\"\nerror 1:47 duplicate key \"Src\"" },
 	{ "{\"acls\":[],\"devices\":{\"a\":{\"self\":true,\"Self\":false}}}",
 	  "error 1:40 duplicate key \"Self\"" },
+	{ "{\"acls\":[],\"interfaces\":[{\"name\":\"a\",\"Name\":\"b\"}]}",
+	  "error 1:38 duplicate key \"Name\"" },
+	{ "{\"acls\":[],\"timeouts\":{\"udp\":1,\"UDP\":2}}", "error 1:32 duplicate key \"UDP\"" },
 	{ "{\"acls\":[],\"groups\":{\"group:a\":[],\"group:a\":[]}}",
 	  "error 1:35 duplicate key \"group:a\"" },
 	{ "{\"acls\":[],\"groups\":{\"group:a\":[],\"group:A\":[]}}", "" }, /* two names */
@@ -343,6 +373,10 @@ static const struct {
 	  "error inventory:1:2 unknown key \"device\" (did you mean \"devices\"?)" },
 	{ "{\"acls\":[]}", "error inventory:1:2 unknown key \"acls\"" },
 	{ "{\n\"groups\":{}}", "error inventory:2:1 unknown key \"groups\"" },
+	{ "{\"interfaces\":[]}", "error inventory:1:2 unknown key \"interfaces\"" },
+	{ "{\"mode\":\"audit\"}", "error inventory:1:2 unknown key \"mode\"" },
+	{ "{\"timeouts\":{}}", "error inventory:1:2 unknown key \"timeouts\"" },
+	{ "{\"limits\":{}}", "error inventory:1:2 unknown key \"limits\"" },
 	{ "{\"devices\":{},}x", "error inventory:1:16 expected the end of the file, found 'x'" },
 	{ "[]", "error inventory:1:1 expected an object, found a list" },
 };
@@ -398,6 +432,52 @@ START_TEST(device)
 }
 END_TEST
 
+START_TEST(interfaces)
+{
+	struct checked checked;
+	_free_ char *text = pipeline_told(
+		&checked,
+		"{\"acls\":[],\"interfaces\":[\"wg0\",{\"name\":\"lan0\"},"
+		"{\"NatAs\":\"a\",\"DHCP\":true,\"Name\":\"lan1\"},{\"name\":\"lan2\",\"dhcp\":false}]}",
+		NULL, NULL, STAGE_PARSE);
+	static const char *const names[] = { "wg0", "lan0", "lan1", "lan2" };
+	const struct policy_interface *interfaces = checked.policy.interfaces;
+
+	ck_assert_str_eq(text, "");
+	ck_assert_uint_eq(checked.policy.interfaces_count, 4);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_str_eq(interfaces[i].name.text, names[i]);
+		ck_assert(interfaces[i].dhcp == (i == 2));
+		ck_assert((interfaces[i].nat_as.text != NULL) == (i == 2));
+	}
+	ck_assert_str_eq(interfaces[2].nat_as.text, "a");
+	checked_free(&checked);
+}
+END_TEST
+
+/* A number or a string is kept as it is written; what is not there is not given. */
+START_TEST(quantities)
+{
+	struct checked checked;
+	_free_ char *text = pipeline_told(&checked,
+					  "{\"acls\":[],\"mode\":\"x\",\"timeouts\":{\"echo\":80.5,"
+					  "\"UDP\":\"y\"},\"limits\":{\"FlowsPerDevice\":-1}}",
+					  NULL, NULL, STAGE_PARSE);
+	const struct quantity *timeouts = checked.policy.timeouts;
+
+	ck_assert_str_eq(text, "");
+	ck_assert_str_eq(checked.policy.mode.text, "x");
+	for (enum timeout timeout = 0; timeout < TIMEOUT_MAX; timeout++)
+		ck_assert(timeouts[timeout].given ==
+			  (timeout == TIMEOUT_ECHO || timeout == TIMEOUT_UDP));
+	ck_assert(!timeouts[TIMEOUT_ECHO].text && timeouts[TIMEOUT_ECHO].number == 80.5);
+	ck_assert_str_eq(timeouts[TIMEOUT_UDP].text, "y");
+	ck_assert(checked.policy.flows_per_device.given);
+	ck_assert(checked.policy.flows_per_device.number == -1);
+	checked_free(&checked);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *suite = suite_create("parse");
@@ -410,5 +490,7 @@ Suite *unit_suite(void)
 	unit_add(suite, inventory, ARRAY_SIZE(inventories));
 	unit_add(suite, both_broken, 1);
 	unit_add(suite, device, 1);
+	unit_add(suite, interfaces, 1);
+	unit_add(suite, quantities, 1);
 	return suite;
 }

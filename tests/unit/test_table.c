@@ -6,6 +6,7 @@
 #include "mem.h"
 #include "notation.h"
 #include "reason.h"
+#include "timeout.h"
 #include "unit.h"
 
 #define WIDE(class) (GATE_COARSE | (class))
@@ -49,8 +50,7 @@ static struct table table_here(void)
 	};
 	static char *devices[] = { (char *)"pc", (char *)"imac", (char *)"new" };
 	static char *interfaces[] = { (char *)"wg0", (char *)"lan0" };
-
-	return (struct table){
+	struct table table = {
 		.addresses = addresses,
 		.addresses_count = ARRAY_SIZE(addresses),
 		.prefixes = prefixes,
@@ -65,7 +65,12 @@ static struct table table_here(void)
 		.devices_count = ARRAY_SIZE(devices),
 		.interfaces = interfaces,
 		.interfaces_count = ARRAY_SIZE(interfaces),
+		.settings = { .flows_per_device = FLOWS_PER_DEVICE_DEFAULT },
 	};
+
+	for (enum timeout timeout = 0; timeout < TIMEOUT_MAX; timeout++)
+		table.settings.timeout[timeout] = timeout_default(timeout);
+	return table;
 }
 
 #define NO_RULE 55
@@ -182,15 +187,22 @@ START_TEST(empty)
 }
 END_TEST
 
-START_TEST(print)
+static char *printed(const struct table *table)
 {
-	struct table table = table_here();
-	_free_ char *text = NULL;
+	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
-	table_print(&table, out);
+	table_print(table, out);
 	fclose(out);
+	return text;
+}
+
+START_TEST(print)
+{
+	struct table table = table_here();
+	_free_ char *text = printed(&table);
+
 	ck_assert_str_eq(text, "interface wg0\ninterface lan0\n"
 			       "device pc\ndevice imac\ndevice new\n"
 			       "address 10.0.0.1 class 1 wide0 device pc on wg0\n"
@@ -206,6 +218,44 @@ START_TEST(print)
 }
 END_TEST
 
+/* What differs from the default stands between the interfaces and the devices. */
+START_TEST(print_settings)
+{
+	struct table table = table_here();
+	struct gate_settings *settings = &table.settings;
+	_free_ char *text = NULL;
+
+	table.addresses_count = table.prefixes_count = table.pairs_count = 0;
+	table.features = GATE_AUDIT | GATE_HAS_PREFIX4;
+	settings->dhcp = 2;
+	settings->nat_as[0][1].device = 2; /* it has an IPv6 address only */
+	settings->nat_as[1][0].device = 1;
+	settings->timeout[TIMEOUT_ESTABLISHED] = 3600;
+	settings->timeout[TIMEOUT_FRAGMENT] = 1;
+	settings->flows_per_device = 100;
+	text = printed(&table);
+	ck_assert_str_eq(text, "interface wg0 nat-as imac\ninterface lan0 dhcp nat-as pc\n"
+			       "mode audit\n"
+			       "timeout tcpEstablished 3600\ntimeout fragments 1\n"
+			       "limit flowsPerDevice 100\n"
+			       "device pc\ndevice imac\ndevice new\n");
+}
+END_TEST
+
+START_TEST(identity)
+{
+	struct table table = table_here();
+
+	ck_assert_ptr_eq(table_identity(&table, notation_address("10.0.0.2")),
+			 &table.addresses[1].identity);
+	ck_assert_ptr_eq(table_identity(&table, notation_address("10.1.0.5")),
+			 &table.addresses[4].identity);
+	ck_assert_ptr_eq(table_identity(&table, notation_address("10.1.0.6")),
+			 &table.prefixes[0].identity);
+	ck_assert_ptr_eq(table_identity(&table, notation_address("fd77::1")), &table_unnamed);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *suite = suite_create("table");
@@ -215,5 +265,7 @@ Suite *unit_suite(void)
 	unit_add(suite, longest, ARRAY_SIZE(lives));
 	unit_add(suite, empty, 1);
 	unit_add(suite, print, 1);
+	unit_add(suite, print_settings, 1);
+	unit_add(suite, identity, 1);
 	return suite;
 }

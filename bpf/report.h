@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What people learn of a packet: counters, events, and the answer of a dry run. */
+#ifndef ACLGATE_REPORT_H
+#define ACLGATE_REPORT_H
+
+#include "maps.h"
+#include "source.h"
+
+/* Whom to count a dropped packet for: nobody whose address somebody else took. */
+static __always_inline void identify(struct judgement *judgement, int reason)
+{
+	if (reason == REASON_SPOOFED_SOURCE || reason == REASON_NAT_UNIDENTIFIED) {
+		judgement->device = 0;
+		return;
+	}
+	if (judgement->device || !judgement->packet.version)
+		return;
+	identity_get(&judgement->generation, judgement->packet.version, &judgement->packet.src,
+		     &judgement->src);
+	judgement->src.speaks &= ~GATE_SPEAKS_REJECTED;
+	if (!bind_source(&judgement->src, judgement->from))
+		judgement->device = judgement->src.device;
+}
+
+static __always_inline struct gate_device_counters *device_counter(__u32 id)
+{
+	__u32 chunk = id / GATE_CHUNK, entry = id % GATE_CHUNK;
+	void *counters = bpf_map_lookup_elem(&device_counters, &chunk);
+
+	return counters ? bpf_map_lookup_elem(counters, &entry) : NULL;
+}
+
+static __always_inline struct gate_rule_counters *rule_counter(__u32 id)
+{
+	__u32 chunk = id / GATE_CHUNK, entry = id % GATE_CHUNK;
+	void *counters = bpf_map_lookup_elem(&rule_counters, &chunk);
+
+	return counters ? bpf_map_lookup_elem(counters, &entry) : NULL;
+}
+
+static __always_inline void count_rule(const struct judgement *judgement, __u64 packets,
+				       __u64 bytes)
+{
+	bool counts = !judgement->credited && (judgement->rule || judgement->link);
+	struct gate_rule_counters *rule = counts ? rule_counter(judgement->rule) : NULL;
+
+	if (!rule)
+		return;
+	rule->packets += packets;
+	rule->bytes += bytes;
+}
+
+/* @audited: what it would have been dropped for, had the policy been enforced. */
+static __always_inline void count(struct __sk_buff *skb, const struct judgement *judgement,
+				  int direction, int reason, int audited)
+{
+	struct gate_device_counters *device = device_counter(judgement->device);
+	__u64 packets = skb->gso_segs ? skb->gso_segs : 1;
+	__u64 bytes = skb->len - link_header;
+	__u32 index = reason;
+
+	if (!device || index >= REASON_MAX)
+		return;
+	if (index) {
+		device->dropped_packets[direction][index] += packets;
+		device->dropped_bytes[direction] += bytes;
+	} else if (audited) {
+		device->audited_packets[direction] += packets;
+		device->audited_bytes[direction] += bytes;
+	} else {
+		device->passed_packets[direction] += packets;
+		device->passed_bytes[direction] += bytes;
+		count_rule(judgement, packets, bytes);
+	}
+}
+
+/*
+ * A token bucket in one word: when it will be full again. Whoever is noisy loses his own events
+ * only.
+ */
+static __always_inline bool may_tell_event(__u32 device, __u64 now)
+{
+	const __u64 room = GATE_EVENTS_BURST * GATE_EVENTS_INTERVAL;
+	struct gate_device_state *state = bpf_map_lookup_elem(&device_states, &device);
+	__u64 full, next;
+
+	if (!state)
+		return false;
+	full = *(volatile __u64 *)&state->events;
+	next = (full > now ? full : now) + GATE_EVENTS_INTERVAL;
+	if (next - now > room)
+		return false;
+	return __sync_val_compare_and_swap(&state->events, full, next) == full;
+}
+
+static __always_inline void lose_event(void)
+{
+	__u32 zero = 0;
+	struct gate_totals *counters = bpf_map_lookup_elem(&totals, &zero);
+
+	if (counters)
+		counters->events_lost++;
+}
+
+static __noinline int tell(struct __sk_buff *skb, const struct judgement *judgement,
+			   enum direction direction, enum event_kind kind, int reason)
+{
+	const struct packet *packet = &judgement->packet;
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct gate_event *event = NULL;
+
+	if (may_tell_event(judgement->device, now))
+		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	if (!event) {
+		lose_event();
+		return 0;
+	}
+	*event = (struct gate_event){
+		.time = now,
+		.src = packet->src,
+		.dst = packet->dst,
+		.device = judgement->device,
+		.rule = kind == EVENT_OPENED ? judgement->rule : 0,
+		.length = skb->len - link_header,
+		.sport = packet->sport,
+		.dport = packet->dport,
+		.version = packet->version,
+		.protocol = packet->protocol,
+		.kind = kind,
+		.reason = reason,
+		.direction = direction,
+		.slot = own_slot,
+		.tcp_flags = packet->kind == KIND_TCP ? packet->tcp_flags : 0,
+		.icmp_type = packet->kind == KIND_TCP ? 0 : packet->icmp_type,
+	};
+	bpf_ringbuf_submit(event, 0);
+	return 0;
+}
+
+/* For aclctl trace: the packet is nobody's, so its control block is free. */
+static __always_inline void answer(struct __sk_buff *skb, const struct judgement *judgement,
+				   int reason, int audited)
+{
+	skb->cb[TRACE_REASON] = audited ? audited : reason;
+	skb->cb[TRACE_RULE] = judgement->rule;
+	skb->cb[TRACE_DEVICE] = judgement->device;
+	skb->cb[TRACE_FLAGS] = (judgement->known ? TRACED_FLOW : 0) |
+			       (judgement->reply ? TRACED_REPLY : 0) |
+			       (judgement->link ? TRACED_LINK : 0) | (audited ? TRACED_AUDITED : 0);
+}
+
+static __always_inline void report(struct __sk_buff *skb, const struct judgement *judgement,
+				   int direction, int reason, int audited)
+{
+	if (dry) {
+		answer(skb, judgement, reason, audited);
+		return;
+	}
+	count(skb, judgement, direction, reason, audited);
+	if (reason)
+		tell(skb, judgement, direction, EVENT_DROPPED, reason);
+	else if (audited)
+		tell(skb, judgement, direction, EVENT_AUDITED, audited);
+	else if (judgement->opened)
+		tell(skb, judgement, direction, EVENT_OPENED, REASON_NONE);
+}
+
+#endif

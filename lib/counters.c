@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "counters.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "mem.h"
+
+static int open_chunk(const struct state *state, enum kernel_table table, uint32_t chunk)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s_%u", kernel_table_name(table), chunk);
+	return kernel_map_open(state->pins, name);
+}
+
+static int create_chunk(const struct state *state, enum kernel_table table, uint32_t chunk)
+{
+	_close_ int fd = kernel_table_create(table, GATE_CHUNK);
+	char name[32];
+	int error;
+
+	if (fd < 0)
+		return fd;
+	snprintf(name, sizeof(name), "%s_%u", kernel_table_name(table), chunk);
+	error = kernel_map_pin(fd, state->pins, name);
+	return error ? error : TAKE_FD(fd);
+}
+
+/* Pinned first, then put where programs find it: a load that was killed in between is made good. */
+static int provide_chunk(const struct state *state, enum kernel_table table, int outer,
+			 uint32_t chunk)
+{
+	_close_ int fd = open_chunk(state, table, chunk);
+	uint32_t id;
+
+	if (fd == -ENOENT)
+		fd = create_chunk(state, table, chunk);
+	if (fd < 0)
+		return fd;
+	if (!kernel_map_get(outer, &chunk, &id))
+		return 0;
+	return kernel_map_put(outer, &chunk, &fd);
+}
+
+static int provide(const struct state *state, enum kernel_table table, uint32_t id)
+{
+	_close_ int outer = kernel_map_open(state->pins, kernel_table_name(table));
+	int error = outer < 0 ? outer : 0;
+
+	for (uint32_t chunk = 0; chunk <= id / GATE_CHUNK && !error; chunk++)
+		error = provide_chunk(state, table, outer, chunk);
+	return error;
+}
+
+int counters_provide(const struct state *state, uint32_t device, uint32_t rule)
+{
+	int error = provide(state, TABLE_DEVICES, device);
+
+	return error ? error : provide(state, TABLE_RULES, rule);
+}
+
+/* Returns how many there are, or why there is none. */
+static int open_chunks(const struct state *state, enum kernel_table table, uint32_t limit,
+		       int *ret_chunks)
+{
+	uint32_t count = 0;
+
+	for (; count < limit; count++) {
+		int fd = open_chunk(state, table, count);
+
+		if (fd == -ENOENT && count)
+			break;
+		if (fd < 0) {
+			while (count)
+				close(ret_chunks[--count]);
+			return fd;
+		}
+		ret_chunks[count] = fd;
+	}
+	return (int)count;
+}
+
+int counters_open(const struct state *state, struct counters *ret_counters)
+{
+	int devices = open_chunks(state, TABLE_DEVICES, GATE_DEVICE_CHUNKS, ret_counters->devices);
+	int rules;
+
+	ret_counters->device_chunks = 0;
+	ret_counters->rule_chunks = 0;
+	if (devices < 0)
+		return devices;
+	ret_counters->device_chunks = (uint32_t)devices;
+	rules = open_chunks(state, TABLE_RULES, GATE_RULE_CHUNKS, ret_counters->rules);
+	if (rules < 0) {
+		counters_close(ret_counters);
+		return rules;
+	}
+	ret_counters->rule_chunks = (uint32_t)rules;
+	return 0;
+}
+
+int counters_device(const struct counters *counters, uint32_t id,
+		    struct gate_device_counters *ret_sum)
+{
+	if (id / GATE_CHUNK >= counters->device_chunks)
+		return -ENOENT;
+	return kernel_map_sum(counters->devices[id / GATE_CHUNK], id % GATE_CHUNK,
+			      (uint64_t *)ret_sum, sizeof(*ret_sum) / sizeof(uint64_t));
+}
+
+int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule_counters *ret_sum)
+{
+	if (id / GATE_CHUNK >= counters->rule_chunks)
+		return -ENOENT;
+	return kernel_map_sum(counters->rules[id / GATE_CHUNK], id % GATE_CHUNK,
+			      (uint64_t *)ret_sum, sizeof(*ret_sum) / sizeof(uint64_t));
+}
+
+void counters_close(struct counters *counters)
+{
+	while (counters->device_chunks)
+		close(counters->devices[--counters->device_chunks]);
+	while (counters->rule_chunks)
+		close(counters->rules[--counters->rule_chunks]);
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "generation.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "mem.h"
+
+#define GRACE_PERIOD 1000000 /* us, and far more than one takes */
+
+/* The tables of a generation, from TABLE_ADDR4 on. */
+#define GENERATION_TABLES (TABLE_SLOTS + 1)
+
+/* Keys and values of one table, packed for the kernel. */
+struct rows {
+	uint8_t *keys;
+	uint8_t *values;
+	size_t key_size, value_size;
+	uint32_t count;
+};
+
+static struct rows rows_new(size_t count, size_t key_size, size_t value_size)
+{
+	return (struct rows){ mem_alloc(count * key_size), mem_alloc(count * value_size), key_size,
+			      value_size, 0 };
+}
+
+static void rows_add(struct rows *rows, const void *key, const void *value)
+{
+	memcpy(rows->keys + rows->count * rows->key_size, key, rows->key_size);
+	memcpy(rows->values + rows->count * rows->value_size, value, rows->value_size);
+	rows->count++;
+}
+
+static void rows_free(struct rows *rows)
+{
+	free(rows->keys);
+	free(rows->values);
+}
+
+/* The bits of @speaks are slots of the table; the kernel may have others for its interfaces. */
+static uint32_t with_slots(const struct gate_policy *policy, uint32_t speaks)
+{
+	const uint32_t guarded = (1u << GATE_GUARDED_MAX) - 1;
+	uint32_t moved = speaks & ~guarded;
+
+	for (size_t i = 0; i < policy->table->interfaces_count; i++)
+		if (speaks & 1u << i)
+			moved |= 1u << policy->slots[i];
+	return moved;
+}
+
+static struct gate_identity in_kernel(const struct gate_policy *policy,
+				      const struct gate_identity *identity)
+{
+	struct gate_identity moved = *identity;
+
+	moved.speaks = with_slots(policy, identity->speaks);
+	if (identity->device)
+		moved.device = ids_get(policy->ids, IDS_DEVICE,
+				       policy->table->devices[identity->device - 1]);
+	return moved;
+}
+
+static struct rows address_rows(const struct gate_policy *policy, bool ipv4)
+{
+	const struct table *table = policy->table;
+	struct rows rows = rows_new(table->addresses_count, ipv4 ? 4 : 16,
+				    sizeof(struct gate_identity));
+
+	for (size_t i = 0; i < table->addresses_count; i++) {
+		const struct table_address *item = &table->addresses[i];
+		struct gate_identity identity = in_kernel(policy, &item->identity);
+		uint8_t bytes[16];
+
+		if (address_is_ipv4(item->prefix.first) != ipv4)
+			continue;
+		address_bytes(item->prefix.first, bytes);
+		rows_add(&rows, bytes, &identity);
+	}
+	return rows;
+}
+
+static struct rows prefix_rows(const struct gate_policy *policy, bool ipv4)
+{
+	const struct table *table = policy->table;
+	struct rows rows = rows_new(table->prefixes_count,
+				    ipv4 ? sizeof(struct gate_prefix4) :
+					   sizeof(struct gate_prefix6),
+				    sizeof(struct gate_identity));
+
+	for (size_t i = 0; i < table->prefixes_count; i++) {
+		const struct table_address *item = &table->prefixes[i];
+		struct gate_identity identity = in_kernel(policy, &item->identity);
+		struct gate_prefix6 key = { .length = item->prefix.bits - (ipv4 ? 96 : 0) };
+
+		if (address_is_ipv4(item->prefix.first) != ipv4)
+			continue;
+		address_bytes(item->prefix.first, key.addr);
+		rows_add(&rows, &key, &identity);
+	}
+	return rows;
+}
+
+static struct rows pair_rows(const struct table *table)
+{
+	struct rows rows = rows_new(table->pairs_count, sizeof(struct gate_pair),
+				    sizeof(struct gate_ports));
+
+	for (size_t i = 0; i < table->pairs_count; i++)
+		rows_add(&rows, &table->pairs[i].classes, &table->pairs[i].ports);
+	return rows;
+}
+
+/* A deadline in seconds since the epoch, on the clock that the programs have. */
+static uint64_t to_boot_clock(int64_t expires)
+{
+	struct timespec wall, boot;
+	int64_t left;
+
+	if (expires == EXPIRES_NEVER)
+		return GATE_NEVER;
+	clock_gettime(CLOCK_REALTIME, &wall);
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	left = expires - wall.tv_sec;
+	if (left <= 0)
+		return 1; /* long ago */
+	if (left > INT64_MAX / 1000000000 - boot.tv_sec)
+		return INT64_MAX; /* nobody of us will be there */
+	return (uint64_t)(boot.tv_sec + left) * 1000000000u;
+}
+
+static struct rows range_rows(const struct gate_policy *policy)
+{
+	const struct table *table = policy->table;
+	struct rows rows = rows_new(table->ranges_count, sizeof(uint32_t),
+				    sizeof(struct gate_range));
+
+	for (uint32_t i = 0; i < table->ranges_count; i++) {
+		struct gate_range range = table->ranges[i];
+
+		range.expires = to_boot_clock(table->rules[range.order].expires);
+		range.rule = ids_get(policy->ids, IDS_RULE, table->rules[range.order].label);
+		rows_add(&rows, &i, &range);
+	}
+	return rows;
+}
+
+static void add_slot(struct rows *rows, const char *interface, uint32_t slot)
+{
+	uint32_t ifindex = if_nametoindex(interface);
+
+	if (ifindex)
+		rows_add(rows, &ifindex, &slot);
+}
+
+/* An interface that is not there has no slot: nothing passes from it, until the next load. */
+static struct rows slot_rows(const struct gate_policy *policy)
+{
+	const struct table *table = policy->table;
+	struct rows rows = rows_new(table->interfaces_count + table->outside_count,
+				    sizeof(uint32_t), sizeof(uint32_t));
+
+	for (uint32_t i = 0; i < table->interfaces_count; i++)
+		add_slot(&rows, table->interfaces[i], policy->slots[i]);
+	for (uint32_t i = 0; i < table->outside_count; i++)
+		add_slot(&rows, table->outside[i], GATE_GUARDED_MAX + i);
+	return rows;
+}
+
+static struct rows rows_of(const struct gate_policy *policy, enum kernel_table table)
+{
+	switch (table) {
+	case TABLE_ADDR4:
+	case TABLE_ADDR6:
+		return address_rows(policy, table == TABLE_ADDR4);
+	case TABLE_PREFIX4:
+	case TABLE_PREFIX6:
+		return prefix_rows(policy, table == TABLE_PREFIX4);
+	case TABLE_PAIRS:
+		return pair_rows(policy->table);
+	case TABLE_SLOTS:
+		return slot_rows(policy);
+	default:
+		return range_rows(policy);
+	}
+}
+
+static int open_map(const struct state *state, const char *name)
+{
+	return kernel_map_open(state->pins, name);
+}
+
+/* A new table, and where it belongs. Both descriptors are in @put, or -1, whatever happens. */
+static int build_table(const struct state *state, const struct gate_policy *policy,
+		       enum kernel_table table, struct kernel_put *put)
+{
+	struct rows rows;
+	int error;
+
+	put->map = open_map(state, kernel_table_name(table));
+	if (put->map < 0)
+		return put->map;
+	rows = rows_of(policy, table);
+	put->value = kernel_table_create(table, rows.count);
+	error = put->value < 0 ? put->value :
+				 kernel_map_fill(put->value, rows.keys, rows.values, rows.count);
+	rows_free(&rows);
+	return error;
+}
+
+static int build_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot)
+{
+	struct kernel_put puts[GENERATION_TABLES];
+	int error = 0;
+
+	for (size_t i = 0; i < GENERATION_TABLES; i++)
+		puts[i] = (struct kernel_put){ .map = -1, .key = slot, .value = -1 };
+	for (enum kernel_table i = 0; i < GENERATION_TABLES && !error; i++)
+		error = build_table(state, policy, i, &puts[i]);
+	if (!error)
+		error = kernel_map_put_all(puts, GENERATION_TABLES);
+	for (size_t i = 0; i < GENERATION_TABLES; i++) {
+		mem_closep(&puts[i].map);
+		mem_closep(&puts[i].value);
+	}
+	return error;
+}
+
+static struct gate_settings settings_of(const struct gate_policy *policy)
+{
+	const struct table *table = policy->table;
+	struct gate_settings settings = table->settings;
+
+	settings.dhcp = 0;
+	memset(settings.nat_as, 0, sizeof(settings.nat_as));
+	for (size_t i = 0; i < table->interfaces_count; i++) {
+		uint32_t slot = policy->slots[i];
+
+		if (table->settings.dhcp & 1u << i)
+			settings.dhcp |= 1u << slot;
+		for (int version = 0; version < 2; version++)
+			settings.nat_as[slot][version] =
+				in_kernel(policy, &table->settings.nat_as[i][version]);
+	}
+	return settings;
+}
+
+/*
+ * A number that no slot has: flows that a load seeded before it was killed bear its number, and must
+ * not pass for ours. 0 is no policy.
+ */
+static int next_number(int headers, uint32_t live, uint32_t *ret_number)
+{
+	uint32_t number = live + 1;
+
+	for (uint32_t slot = 1; slot < GATE_SLOTS; slot++) {
+		struct gate_generation header;
+		int error = kernel_map_get(headers, &slot, &header);
+
+		if (error)
+			return error;
+		if (header.number && (int32_t)(header.number - number) >= 0)
+			number = header.number + 1;
+	}
+	*ret_number = number ? number : 1;
+	return 0;
+}
+
+static int live_generation(const struct state *state, struct gate_active *active,
+			   struct gate_generation *header)
+{
+	_close_ int active_map = open_map(state, "active");
+	_close_ int headers = open_map(state, "generations");
+	uint32_t zero = 0;
+	int error;
+
+	if (active_map < 0 || headers < 0)
+		return active_map < 0 ? active_map : headers;
+	error = kernel_map_get(active_map, &zero, active);
+	return error ? error : kernel_map_get(headers, &active->slot, header);
+}
+
+int generation_build(const struct state *state, const struct gate_policy *policy,
+		     struct generation *ret_generation)
+{
+	_close_ int headers = open_map(state, "generations");
+	struct gate_generation live = {}, header = { .features = policy->table->features,
+						     .loaded = policy->loaded,
+						     .settings = settings_of(policy) };
+	struct gate_active active = {};
+	uint32_t slot;
+	int error = headers < 0 ? headers : live_generation(state, &active, &live);
+
+	if (error)
+		return error;
+	slot = active.slot % (GATE_SLOTS - 1) + 1;
+	error = build_tables(state, policy, slot);
+	if (error)
+		return error;
+	error = next_number(headers, live.number, &header.number);
+	if (error)
+		return error;
+	memcpy(header.sha256, policy->sha256, sizeof(header.sha256));
+	error = kernel_map_put(headers, &slot, &header);
+	if (!error)
+		*ret_generation = (struct generation){ slot, header.number };
+	return error;
+}
+
+/*
+ * One store, and the policy is another. Then one outer element is written again, for only that
+ * waits until no CPU runs a program that read the old slot.
+ */
+int generation_publish(const struct state *state, const struct generation *generation)
+{
+	_close_ int map = open_map(state, "active");
+	_close_ int outer = open_map(state, kernel_table_name(TABLE_PAIRS));
+	_close_ int empty = kernel_table_create(TABLE_PAIRS, 1);
+	struct gate_active active;
+	uint32_t zero = 0;
+	int error;
+
+	if (map < 0 || outer < 0 || empty < 0)
+		return map < 0 ? map : outer < 0 ? outer : empty;
+	error = kernel_map_get(map, &zero, &active);
+	if (error)
+		return error;
+	active.slot = generation->slot;
+	error = kernel_map_put(map, &zero, &active);
+	if (error)
+		return error;
+	/* slot 0 is nobody's; where even that fails, time does what the kernel would have waited for */
+	if (kernel_map_put(outer, &zero, &empty))
+		usleep(GRACE_PERIOD);
+	return 0;
+}

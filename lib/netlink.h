@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lists that the kernel gives through netlink (NLM_F_DUMP): the one user of libmnl. */
+#ifndef ACLGATE_NETLINK_H
+#define ACLGATE_NETLINK_H
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NETLINK_HEADER_MAX     64 /* bytes of a family's header: struct ifinfomsg has 16 */
+#define NETLINK_ATTRIBUTES_MAX 64 /* types of attributes that a callback can see */
+
+/*
+ * A question, and who hears the answers. @each sees every message of the type @answer, its
+ * attributes sorted by type, NULL for those that are not there; types from NETLINK_ATTRIBUTES_MAX
+ * on are left out. It returns 0, or a negative errno that ends the dump. Nothing that it is given
+ * outlives the call. @begin, where it is set, comes before the first answer and again whenever the
+ * list changed while the kernel told it: forget what was said.
+ */
+struct netlink_dump {
+	int protocol;	    /* NETLINK_ROUTE, NETLINK_NETFILTER */
+	uint16_t request;   /* RTM_GETLINK, …; for netfilter the subsystem is in the upper byte */
+	uint16_t answer;    /* RTM_NEWLINK, … */
+	const void *header; /* of the family: what stands between nlmsghdr and the attributes */
+	size_t header_size; /* in the request and in each answer */
+	void (*begin)(void *context);
+	int (*each)(const void *header, const struct nlattr *const *attributes, void *context);
+};
+
+/*
+ * Returns 0, or a negative errno: -EOPNOTSUPP where the kernel lacks what is asked for, and no
+ * module brought it; -EPERM (netfilter needs CAP_NET_ADMIN); -EAGAIN where the list never stood
+ * still; what @each returned.
+ */
+int netlink_dump(const struct netlink_dump *dump, void *context);
+
+/* Attributes inside another, sorted as above into an array of @count; without a @nest all NULL. */
+void netlink_nest(const struct nlattr *nest, const struct nlattr **ret_attributes, size_t count);
+
+/* Walks through attributes of a nest that may repeat: the first for NULL; NULL after the last. */
+const struct nlattr *netlink_next(const struct nlattr *nest, const struct nlattr *previous);
+
+uint16_t netlink_type(const struct nlattr *attribute);
+
+/* Copies a value of that size. False, and nothing written, where it is missing or shorter. */
+bool netlink_get(const struct nlattr *attribute, void *ret_value, size_t size);
+
+/* A string; "" where it is missing or has no end. */
+const char *netlink_text(const struct nlattr *attribute);
+
+#endif
