@@ -39,13 +39,15 @@ class Host:
 class Network:
     """The namespaces that scripts/network builds under one prefix."""
 
-    def __init__(self, prefix, peers):
-        self.prefix, self.peers = prefix, peers
+    def __init__(self, prefix, peers, guest=None):
+        self.prefix, self.peers, self.guest_name = prefix, peers, guest
         self.hosts = {}
 
     def _builder(self, command):
         """In a session of its own: Ctrl-C is for us, and we wait for it."""
-        environment = os.environ | {"ACLGATE_PEERS": " ".join(self.peers)}
+        environment = os.environ | {
+            "ACLGATE_PEERS": " ".join(self.peers), "ACLGATE_GUEST": self.guest_name or ""
+        }  # fmt: skip
         subprocess.run(
             [BUILDER, command, self.prefix], env=environment, check=True, start_new_session=True
         )
@@ -57,7 +59,12 @@ class Network:
     def attach(self):
         """To one that exists already."""
         self._add("windows", "eth0", ["192.168.77.10", "fd00:77::10"])
-        self._add("router", "wg0", ["10.77.0.1", "fd77::1", "192.168.77.1", "fd00:77::1"])
+        router = ["10.77.0.1", "fd77::1", "192.168.77.1", "fd00:77::1"]
+        if self.guest_name:
+            router += ["192.168.88.1", "fd00:88::1"]
+        self._add("router", "wg0", router)
+        if self.guest_name:
+            self._add(self.guest_name, "eth0", ["192.168.88.10", "fd00:88::10"])
         for number, name in enumerate(self.peers, 2):
             self._add(name, "wg0", [f"10.77.0.{number}", f"fd77::{number}"])
 

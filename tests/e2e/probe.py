@@ -41,15 +41,16 @@ def connect(netns, address, port, timeout=5.0):
     return connection
 
 
-def connect_pair(client, server, address, port):
-    """Both ends of a new connection to a port where nobody listens yet.
+def connect_pair(client, server, address, port, translated=None):
+    """Both ends of a new connection to a port where nobody listens yet. translated: where the
+    server listens, if NAT makes another (address, port) of this one.
 
     Closing an end resets it. A goodbye would be repeated for minutes where the gate lets it through
     no more, and be counted in the middle of another test.
     """
     with server.socket(family_of(address), socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((address, port))
+        listener.bind(translated or (address, port))
         listener.listen()
         listener.settimeout(5.0)
         near = connect(client, address, port)
@@ -146,8 +147,11 @@ class TcpAttempt:
 
 def _send_unless_refused(sender, data):
     """A box that is refused by its own kernel may be told so at once; that is silence too."""
-    with contextlib.suppress(PermissionError):
+    try:
         sender.send(data)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOBUFS):
+            raise
 
 
 class UdpAttempt:
@@ -232,14 +236,16 @@ def _belongs(packet, attempt):
 
 
 class Refusal:
-    """One try from a host to another, which must come to nothing.
+    """One try from a host to another, which must come to nothing. address: the one that is asked,
+    where NAT makes that of the target of it.
 
     `problem` says what is wrong, after `try_all`; None is what it should be.
     """
 
-    def __init__(self, source, target, protocol, port, version):
+    def __init__(self, source, target, protocol, port, version, address=None):
         self.source, self.target = source, target
         self.protocol, self.port, self.version = protocol, port, version
+        self._address = address or target.address(version)
         self.problem = None
 
     def __str__(self):
@@ -247,8 +253,7 @@ class Refusal:
         return f"{self.source.name} -> {self.target.name} {what} IPv{self.version}"
 
     def begin(self):
-        address = self.target.address(self.version)
-        self._attempt = ATTEMPTS[self.protocol](self.source.netns, address, self.port)
+        self._attempt = ATTEMPTS[self.protocol](self.source.netns, self._address, self.port)
 
     def end(self, arrived):
         outcome = self._attempt.outcome()

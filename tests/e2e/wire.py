@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 ETH_P_ALL = 0x0003
 ETH_P_IP = 0x0800
+ETH_P_8021Q = 0x8100
 ETH_P_IPV6 = 0x86DD
 PACKET_OUTGOING = 4
 SO_RCVBUFFORCE = 33
@@ -252,3 +253,23 @@ def send(netns, packet):
     destination = parse(packet).destination
     with netns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.sendto(packet, (destination, 0))
+
+
+def link_address(netns, interface):
+    """The MAC of an interface."""
+    with netns.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        return raw.getsockname()[4]
+
+
+def frame(source, destination, packet, tag=None):
+    """An Ethernet frame around an IP packet; tag: the 802.1Q one."""
+    kind = ETH_P_IPV6 if packet[0] >> 4 == 6 else ETH_P_IP
+    tagged = b"" if tag is None else struct.pack("!HH", ETH_P_8021Q, tag)
+    return destination + source + tagged + struct.pack("!H", kind) + packet
+
+
+def send_frame(netns, interface, data):
+    with netns.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((interface, 0))
+        raw.send(data)

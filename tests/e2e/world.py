@@ -17,10 +17,12 @@ from boxes import REPOSITORY, Network
 
 POLICIES = REPOSITORY / "policies"
 INVENTORY = POLICIES / "inventory.json"
-BUILD = REPOSITORY / "build"
+# ACLGATE_BUILD names another build directory.
+BUILD = pathlib.Path(os.environ.get("ACLGATE_BUILD", REPOSITORY / "build"))
 LOGS = BUILD / "e2e-logs"
 
 PEERS = ["imac", "vps", "aspire", "azure"]
+GUEST = "guest"
 ACLD_PORT = 9817
 NOBODY = 65534
 
@@ -60,7 +62,7 @@ def sweep():
     """Removes what a run that was killed has left: its prefix names a process that is gone."""
     for folder in pathlib.Path("/run/aclgate-network").glob("e2e*-"):
         if not _runs(folder.name[3:-1]):
-            Network(folder.name, PEERS).remove()
+            Network(folder.name, PEERS, GUEST).remove()
             shutil.rmtree(pin_folder(folder.name), ignore_errors=True)
 
 
@@ -72,7 +74,7 @@ class World(Network):
     """
 
     def __init__(self, gate=True):
-        super().__init__(f"e2e{os.getpid()}-", PEERS)
+        super().__init__(f"e2e{os.getpid()}-", PEERS, GUEST)
         self.gate = gate
         self.acld = None
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="aclgate-e2e-"))
@@ -115,14 +117,34 @@ class World(Network):
             *arguments, program=program, wrapper=("setpriv", *identity), **options
         )
 
-    def load(self, policy, inventory=INVENTORY):
-        """Loads a file, or a policy given as a dict."""
-        if not self.gate:
-            return
+    def inventory(self, **others):
+        """Who is who, for a policy that guards several interfaces: every device says where it
+        speaks. others: devices that differ, or are added."""
+        places = {"windows": "lan0", "guest": "eth1"}
+        devices = {
+            {"windows": "windows-machine"}.get(name, name): {
+                "addresses": host.addresses, "interface": places.get(name, "wg0")
+            }
+            for name, host in self.hosts.items()
+        }  # fmt: skip
+        devices["router"] = {"addresses": self.router.addresses, "self": True}
+        return {"devices": devices | others}
+
+    def try_load(self, policy, inventory=INVENTORY, **options):
+        """Loads files, or what is given as a dict; the finished process."""
         if isinstance(policy, dict):
             policy = self.file("policy.json", policy)
-        result = self.aclctl("load", policy, "--inventory", inventory)
+        if isinstance(inventory, dict):
+            inventory = self.file("inventory.json", inventory)
+        return self.aclctl("load", policy, "--inventory", inventory, **options)
+
+    def load(self, policy, inventory=INVENTORY):
+        """The same, and it must succeed; what it said."""
+        if not self.gate:
+            return ""
+        result = self.try_load(policy, inventory)
         assert result.returncode == 0, f"load {policy}: {result.returncode}: {result.stderr}"
+        return result.stderr
 
     def start_load(self, policy):
         """A load that is not waited for."""
@@ -135,6 +157,21 @@ class World(Network):
         result = self.aclctl("status", "--json")
         assert result.returncode in (0, 3), f"status: {result.returncode}: {result.stderr}"
         return json.loads(result.stdout)
+
+    def drops(self, **labels):
+        """The packets that status counts as dropped under these labels."""
+        return sum(
+            one["packets"]
+            for one in self.status().get("dropped", ())
+            if labels.items() <= one.items()
+        )
+
+    @contextlib.contextmanager
+    def counts(self, **labels):
+        """What the block sends must be counted as dropped under these labels."""
+        before = self.drops(**labels)
+        yield
+        assert self.drops(**labels) > before, f"not counted as dropped under {labels}"
 
     # ------------------------------------------------------------ acld
 

@@ -2,7 +2,6 @@
 """Drops by reason: real packets, and the counter each of them must move; first of all, sources
 that somebody on the LAN borrows."""
 
-import socket
 import time
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ import probe
 import wire
 from boxes import Host
 from cases.story import VERSIONS
-from echo import family_of
 from world import POLICIES, end
 
 BORROWED = 12345
@@ -108,21 +106,6 @@ def _check(world, report, drop, version):
         assert grown == 1, f"aclgate_dropped_packets_total{drop.labels} grew by {grown:.0f}"
 
 
-def _check_fragmented_datagram(world, report, version):
-    """Sent by a kernel, to a port that is allowed: without reassembly nobody knows the port."""
-    labels = {"device": "windows-machine", "direction": "egress", "reason": "fragment"}
-    name = f"drops: a datagram in fragments is counted as fragment IPv{version}"
-    with report.case(name), world.imac.watch() as arrivals:
-        before = world.dropped(**labels)
-        address = world.imac.address(version)
-        with world.windows.netns.socket(family_of(address), socket.SOCK_DGRAM) as sender:
-            sender.sendto(bytes(3000), (address, 3000))
-        time.sleep(0.1)
-        assert not arrivals.packets(), f"arrived: {arrivals.packets()[0]}"
-        # One or more: the router itself may find a piece too big for the tunnel.
-        assert world.dropped(**labels) > before, "not counted"
-
-
 def _check_revoked(world, report, version):
     labels = {"device": "windows-machine", "direction": "egress", "reason": "revoked"}
     world.load(POLICIES / "t2.json")
@@ -187,7 +170,6 @@ def run(world, report):
         for version in VERSIONS:
             for drop in drops(world, version):
                 _check(world, report, drop, version)
-            _check_fragmented_datagram(world, report, version)
             _check_revoked(world, report, version)
         _check_wide_allowed_ips(world, report)
         _check_unknown_peer(world, report)

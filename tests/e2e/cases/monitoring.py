@@ -11,11 +11,11 @@ import urllib.parse
 
 import wire
 from report import Skip
-from world import ACLD_PORT, BUILD, LOGS, POLICIES, end, wait_until
+from world import ACLD_PORT, LOGS, POLICIES, REPOSITORY, end, wait_until
 
 PROMETHEUS_PORT = 9090
 # scripts/test may have unpacked it here.
-TOOLS = BUILD / "prometheus" / "usr" / "bin"
+TOOLS = REPOSITORY / "build" / "prometheus" / "usr" / "bin"
 
 
 def tool(name):

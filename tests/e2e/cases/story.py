@@ -119,7 +119,8 @@ def _use(source, target, protocol, port, version):
 WHAT = {"tcp": "tcp {} carries 10 MB both ways", "udp": "udp {} answers", "icmp": "answers a ping"}
 
 
-def _check_allowed(world, report, name, story):
+def check_allowed(world, report, name, story):
+    """Uses everything that this story allows."""
     for source, target, tries in story.allowed:
         for protocol, port in tries:
             for version in VERSIONS:
@@ -132,6 +133,6 @@ def run(world, report):
     with world.serve():
         for name, story in STORIES.items():
             world.load(POLICIES / f"{name}.json")
-            _check_allowed(world, report, name, story)
+            check_allowed(world, report, name, story)
             for refusal in probe.try_all(refusals(world, story)):
                 report.judge(f"{name}: {refusal} is refused", refusal.problem)
