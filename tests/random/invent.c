@@ -235,7 +235,7 @@ static void write_settings(const struct world *world)
 	fprintf(world->out, " ],\n");
 	if (dice_once_in(2))
 		write_timeouts(world);
-	if (dice_once_in(4))
+	if (dice_once_in(3))
 		fprintf(world->out, "\t\"limits\": { \"flowsPerDevice\": %u },\n", 16 + dice(8));
 	if (dice_once_in(8))
 		fprintf(world->out, "\t\"mode\": \"audit\",\n");

@@ -454,7 +454,7 @@ static unsigned int vacuous(const struct score *score)
 		{ "no_state", score->reasons[REASON_NO_STATE], 50000 },
 		{ "acl", score->reasons[REASON_ACL], 20000 },
 		{ "revoked", score->reasons[REASON_REVOKED], 150 },
-		{ "flow_quota", score->reasons[REASON_FLOW_QUOTA], 20 },
+		{ "flow_quota", score->reasons[REASON_FLOW_QUOTA], 5 },
 		{ "audited", score->audited, 2000 },
 		{ "known", score->known, 50000 },
 		{ "replies", score->replies, 20000 },

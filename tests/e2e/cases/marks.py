@@ -120,6 +120,29 @@ def _check_forged(world, report, version):
             probe.udp_round_trip(source.netns, address, port)
 
 
+def _check_forged_fragments(world, report):
+    """IPv6 fragments lose their interface on the way, and then the mark is all that they have: the
+    same process sends some, into a connection that is open."""
+    claimed, address = world.windows.address(6), world.imac.address(6)
+    datagram = wire.udp_datagram(claimed, address, (33000, 3000), b"forged" * 4)
+    pieces = [
+        wire.ip(claimed, address, 44, wire.fragment_header(17, 0, True) + datagram[:16]),
+        wire.ip(claimed, address, 44, wire.fragment_header(17, 16, False) + datagram[16:]),
+    ]
+    with world.windows.netns.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asker:
+        asker.bind((claimed, 33000))
+        asker.sendto(b"opens it", (address, 3000))
+        assert asker.recv(10), "no answer"
+        for name, mark in _marks().items():
+            with report.case(f"marks: fragments into an open connection, marked {name}"):
+                with world.counts(direction="egress", reason="spoofed_source"):
+                    arrived = _arrives(
+                        world.imac,
+                        lambda: [_run(world, SEND_RAW, address, mark, one.hex()) for one in pieces],
+                    )
+                assert not arrived, f"arrived: {arrived[0]}"
+
+
 def _check_set(world, report):
     rules = [
         allow("router", "imac:22", f"{PC}:135", proto="udp"),
@@ -129,6 +152,7 @@ def _check_set(world, report):
     for version in VERSIONS:
         _check_process(world, report, version)
         _check_forged(world, report, version)
+    _check_forged_fragments(world, report)
 
 
 # ---------------------------------------------------------------- reflected by the kernel
