@@ -139,17 +139,16 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	__u8 other = GATE_STAMP_FROM(stamp, !side);
 	int reason;
 
-	/* who `natAs` means depends on where the packet leaves */
-	if (GATE_STAMP_FROM(stamp, side) == judgement->from && !judgement->rejudged &&
-	    flow->kind != FLOW_NAT_AS)
+	if (GATE_STAMP_FROM(stamp, side) == judgement->from && !judgement->rejudged)
 		return REASON_NONE;
 	reason = bind_packet(judgement);
 	if (!reason && !is_same_speaker(judgement, flow)) {
 		judgement->device = judgement->src.device;
 		return REASON_NO_STATE;
 	}
-	/* what was found out under an older generation is not kept under a newer one */
-	if (reason || judgement->from == GATE_FROM_LOST ||
+	/* what was found out under an older generation is not kept under a newer one, nor whom `natAs`
+	 * means, which depends on where the packet leaves */
+	if (reason || judgement->from == GATE_FROM_LOST || judgement->nat_as ||
 	    GATE_STAMP_GENERATION(stamp) != judgement->generation.number)
 		return reason;
 	stamp_replace(flow, stamp,
@@ -191,10 +190,11 @@ static __always_inline int found_flow(const struct judgement *judgement,
 				      __u32 destination)
 {
 	__u8 side = judgement->key.side & 1;
+	__u8 from = judgement->nat_as ? GATE_FROM_UNKNOWN : judgement->from; /* as in bind_side() */
 	struct gate_flow flow = {
 		.stamp = GATE_STAMP(judgement->generation.number, judgement->key.tag,
-				    side ? GATE_FROM_UNKNOWN : judgement->from,
-				    side ? judgement->from : GATE_FROM_UNKNOWN),
+				    side ? GATE_FROM_UNKNOWN : from,
+				    side ? from : GATE_FROM_UNKNOWN),
 		.last = judgement->now,
 		.expires = credit->expires,
 		.rule = credit->rule,
@@ -288,7 +288,8 @@ static __always_inline int admit_known(struct judgement *judgement, struct gate_
 	__u8 side = judgement->key.side & 1;
 	int reason;
 
-	if (GATE_STAMP_FROM(flow->stamp, side) == judgement->from)
+	if (GATE_STAMP_FROM(flow->stamp, side) == judgement->from ||
+	    (flow->kind == FLOW_NAT_AS && !is_guarded(judgement->from)))
 		judgement->device = flow->device[side];
 	reason = revalidate(judgement, flow);
 	if (!reason && !is_bound(judgement))
