@@ -77,6 +77,8 @@ def parse(data, when=0.0):
     elif version == 6 and len(data) >= 40:
         source, destination = data[8:24], data[24:40]
         protocol, body, later = data[6], data[40:], 0
+        if protocol == 0 and len(body) >= 8:  # hop-by-hop options: multicast listeners have some
+            protocol, body = body[0], body[(body[1] + 1) * 8 :]
     else:
         return None
     packet = Packet(
