@@ -20,12 +20,15 @@ BUFFER = 64 << 20
 SO_RCVBUFFORCE = 33
 
 
-class Over(Exception):
-    pass
+class Over:
+    """Set by the signal and asked between two packets: an exception could come after a packet was
+    sent and before it was counted."""
+
+    asked = False
 
 
 def stop(*_):
-    raise Over
+    Over.asked = True
 
 
 def family_of(address):
@@ -45,24 +48,22 @@ def send(rate, source, destination, *ports):
     sockets = [list(senders(source, destination, port)) for port in ports]
     sent = [0] * len(ports)
     began, total = time.monotonic(), 0
-    try:
-        while True:
-            due = int((time.monotonic() - began) * int(rate))
-            # after a pause the rate stays what it was: what was missed is not made up for at once
-            due = min(due, total + int(3 * TICK * int(rate)))
-            for _ in range(due - total):
-                which = total % len(ports)
-                try:
-                    sockets[which][total // len(ports) % SOCKETS].send(b"x" * 32)
-                    sent[which] += 1
-                except ConnectionRefusedError:
-                    pass  # an answer to one before: this one was not sent
-                total += 1
-            time.sleep(TICK)
-            if time.monotonic() - began > total / int(rate) + 1:
-                began = time.monotonic() - total / int(rate)
-    except Over:
-        print(*sent)
+    while not Over.asked:
+        due = int((time.monotonic() - began) * int(rate))
+        # after a pause the rate stays what it was: what was missed is not made up for at once
+        due = min(due, total + int(3 * TICK * int(rate)))
+        for _ in range(due - total):
+            which = total % len(ports)
+            try:
+                sockets[which][total // len(ports) % SOCKETS].send(b"x" * 32)
+                sent[which] += 1
+            except ConnectionRefusedError:
+                pass  # an answer to one before: this one was not sent
+            total += 1
+        time.sleep(TICK)
+        if time.monotonic() - began > total / int(rate) + 1:
+            began = time.monotonic() - total / int(rate)
+    print(*sent)
 
 
 def receive(address, *ports):
@@ -75,17 +76,15 @@ def receive(address, *ports):
         one.setblocking(False)
         selector.register(one, selectors.EVENT_READ, number)
     print("ready", flush=True)
-    try:
-        while True:
-            for key, _ in selector.select():
-                try:
-                    for _ in range(256):
-                        key.fileobj.recv(64)
-                        received[key.data] += 1
-                except BlockingIOError:
-                    pass
-    except Over:
-        print(*received)
+    while not Over.asked:
+        for key, _ in selector.select(TICK):
+            try:
+                for _ in range(256):
+                    key.fileobj.recv(64)
+                    received[key.data] += 1
+            except BlockingIOError:
+                pass
+    print(*received)
 
 
 signal.signal(signal.SIGTERM, stop)
