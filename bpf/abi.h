@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the programs in the kernel and the loader agree on: keys and values of every map, the
- * vocabulary of reasons, the bits of the mark. The one header that both worlds include.
+ * vocabulary of reasons, the bits of the mark. Both worlds include it, and lifetime.h beside it.
  *
  * A change here is a new pin directory (lib/state.h): a running gate never sees two layouts.
  */

@@ -8,11 +8,10 @@
 #ifndef ACLGATE_FLOW_H
 #define ACLGATE_FLOW_H
 
+#include "judge.h"
+#include "lifetime.h"
 #include "maps.h"
 #include "packet.h"
-#include "judge.h"
-
-#define SECOND 1000000000ull
 
 /* The key of a packet's flow, in the form of its IP version, and where the packet stands in it. */
 struct flow_key {
@@ -94,39 +93,17 @@ static __noinline void flow_key_get(const struct packet *packet, __u32 seed, str
 	find_shard(key, seed);
 }
 
-/*
- * UDP of learned flows: conntrack forgets it after 30 s without a packet of the opener, and from then on an
- * answer is for this box itself.
- */
-#define TRANSLATED_TIMEOUT (29 * SECOND)
-
-static __always_inline enum timeout flow_timeout(const struct gate_flow *flow, __u8 protocol)
-{
-	if (protocol == IPPROTO_TCP) {
-		if (flow->state == FLOW_CLOSING)
-			return TIMEOUT_CLOSING;
-		return flow->state == FLOW_ESTABLISHED ? TIMEOUT_ESTABLISHED : TIMEOUT_HANDSHAKE;
-	}
-	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
-		return TIMEOUT_ECHO;
-	return flow->state == FLOW_OPENING ? TIMEOUT_UDP : TIMEOUT_ANSWERED;
-}
-
 /* @now may be read before another CPU wrote @last. */
-static __always_inline bool has_timed_out(const struct gate_settings *settings,
-					  enum timeout timeout, __u64 last, __u64 now)
+static __always_inline bool has_timed_out(__u64 lifetime, __u64 last, __u64 now)
 {
-	return (__s64)(now - last) > (__s64)(settings->timeout[timeout] * SECOND);
+	return (__s64)(now - last) > (__s64)lifetime;
 }
 
 static __always_inline bool flow_has_timed_out(const struct gate_settings *settings,
 					       const struct gate_flow *flow, __u8 protocol,
 					       __u64 now)
 {
-	if (flow->kind != FLOW_JUDGED && protocol != IPPROTO_TCP &&
-	    (__s64)(now - flow->last) > (__s64)TRANSLATED_TIMEOUT)
-		return true;
-	return has_timed_out(settings, flow_timeout(flow, protocol), flow->last, now);
+	return has_timed_out(flow_lifetime(flow, protocol, settings), flow->last, now);
 }
 
 /* An element with another tag was recycled under our hands, and is another flow. */
@@ -160,8 +137,8 @@ static __always_inline struct gate_device_state *device_state(__u32 device)
 }
 
 /*
- * Signed: two CPUs that replace the flow of one key at the same time may book its end for the wrong owner,
- * and nobody is locked out for that.
+ * Signed: two CPUs that replace the flow of one key at the same time may book its end for the wrong
+ * owner, and nobody is locked out for that.
  */
 static __always_inline bool quota_take(__u32 *used, __u32 limit)
 {

@@ -46,7 +46,7 @@ static __noinline int fragment_complete(struct packet *packet, const struct gene
 	fragment_key_get(packet, &key);
 	first = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 	if (!first || !settings ||
-	    has_timed_out(settings, TIMEOUT_FRAGMENT, first->last, bpf_ktime_get_coarse_ns()))
+	    has_timed_out(fragment_lifetime(settings), first->last, bpf_ktime_get_coarse_ns()))
 		return REASON_FRAGMENT;
 	if (from != GATE_FROM_UNKNOWN && (first->from != from || packet->fragment_at < first->end))
 		return REASON_FRAGMENT;

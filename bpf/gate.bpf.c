@@ -698,7 +698,7 @@ static long collect_fragment(void *map, struct gate_fragment_key *element,
 	const struct gate_settings *settings = live_settings();
 	__u32 owner = first->owner;
 
-	if (!settings || !has_timed_out(settings, TIMEOUT_FRAGMENT, first->last, *now))
+	if (!settings || !has_timed_out(fragment_lifetime(settings), first->last, *now))
 		return 0;
 	if (bpf_map_lookup_elem(map, &key) == first && !bpf_map_delete_elem(map, &key))
 		fragment_deleted(owner);

@@ -9,9 +9,8 @@
 #include <time.h>
 
 #include "kernel.h"
+#include "lifetime.h"
 #include "mem.h"
-
-#define SECOND 1000000000ull
 
 static const char *const states[] = {
 	[FLOW_OPENING] = "opening",
@@ -42,27 +41,14 @@ static bool is_icmp(uint8_t protocol)
 	return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 }
 
-/* As flow_timeout() of bpf/flow.h. */
-static enum timeout timeout_of(const struct gate_flow *held, uint8_t protocol)
-{
-	if (protocol == IPPROTO_TCP) {
-		if (held->state == FLOW_CLOSING)
-			return TIMEOUT_CLOSING;
-		return held->state == FLOW_ESTABLISHED ? TIMEOUT_ESTABLISHED : TIMEOUT_HANDSHAKE;
-	}
-	if (is_icmp(protocol))
-		return TIMEOUT_ECHO;
-	return held->state == FLOW_OPENING ? TIMEOUT_UDP : TIMEOUT_ANSWERED;
-}
-
 /* All but the addresses. */
 static bool make_flow(const struct gate_flow *held, const __be16 port[2], uint64_t age,
 		      const struct gate_settings *settings, struct flow *flow)
 {
 	uint8_t opener = held->opener & 1;
-	uint64_t timeout = settings->timeout[timeout_of(held, flow->protocol)] * SECOND;
+	uint64_t lifetime = flow_lifetime(held, flow->protocol, settings);
 
-	if (age > timeout)
+	if (age > lifetime)
 		return false;
 	flow->opener.device = held->device[opener];
 	flow->other.device = held->device[!opener];
@@ -77,7 +63,7 @@ static bool make_flow(const struct gate_flow *held, const __be16 port[2], uint64
 	flow->rule = held->rule;
 	flow->generation = GATE_STAMP_GENERATION(held->stamp);
 	flow->idle = age;
-	flow->left = timeout - age;
+	flow->left = lifetime - age;
 	return true;
 }
 

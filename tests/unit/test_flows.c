@@ -5,11 +5,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "lifetime.h"
 #include "mem.h"
 #include "notation.h"
 #include "unit.h"
-
-#define SECOND 1000000000ull
 
 static const struct gate_settings settings = {
 	.timeout = { [TIMEOUT_HANDSHAKE] = 10,
@@ -25,15 +24,24 @@ static const struct {
 	uint8_t protocol;
 	enum flow_state state;
 	unsigned int timeout;
+	enum flow_kind kind;
 } rows[] = {
-	{ IPPROTO_TCP, FLOW_OPENING, 10 },	{ IPPROTO_TCP, FLOW_ESTABLISHED, 1000 },
-	{ IPPROTO_TCP, FLOW_CLOSING, 20 },	{ IPPROTO_UDP, FLOW_OPENING, 60 },
-	{ IPPROTO_UDP, FLOW_ESTABLISHED, 180 }, { IPPROTO_GRE, FLOW_OPENING, 60 },
-	{ IPPROTO_ICMP, FLOW_OPENING, 30 },	{ IPPROTO_ICMP, FLOW_ESTABLISHED, 30 },
-	{ IPPROTO_ICMPV6, FLOW_OPENING, 30 },
+	{ IPPROTO_TCP, FLOW_OPENING, 10, FLOW_JUDGED },
+	{ IPPROTO_TCP, FLOW_ESTABLISHED, 1000, FLOW_JUDGED },
+	{ IPPROTO_TCP, FLOW_CLOSING, 20, FLOW_JUDGED },
+	{ IPPROTO_UDP, FLOW_OPENING, 60, FLOW_JUDGED },
+	{ IPPROTO_UDP, FLOW_ESTABLISHED, 180, FLOW_JUDGED },
+	{ IPPROTO_GRE, FLOW_OPENING, 60, FLOW_JUDGED },
+	{ IPPROTO_ICMP, FLOW_OPENING, 30, FLOW_JUDGED },
+	{ IPPROTO_ICMP, FLOW_ESTABLISHED, 30, FLOW_JUDGED },
+	{ IPPROTO_ICMPV6, FLOW_OPENING, 30, FLOW_JUDGED },
+	/* what NAT changed lives no longer than conntrack remembers it */
+	{ IPPROTO_UDP, FLOW_OPENING, 29, FLOW_LEARNED },
+	{ IPPROTO_UDP, FLOW_ESTABLISHED, 29, FLOW_NAT_AS },
+	{ IPPROTO_TCP, FLOW_ESTABLISHED, 1000, FLOW_LEARNED },
 };
 
-static struct gate_flow held_flow(uint8_t opener, enum flow_state state)
+static struct gate_flow held_flow(uint8_t opener, enum flow_state state, enum flow_kind kind)
 {
 	return (struct gate_flow){
 		.stamp = GATE_STAMP(7, 0x1234, 0, GATE_FROM_UNKNOWN),
@@ -42,13 +50,13 @@ static struct gate_flow held_flow(uint8_t opener, enum flow_state state)
 		.device = { 11, 12 },
 		.opener = opener,
 		.state = (uint8_t)state,
-		.kind = FLOW_LEARNED,
+		.kind = (uint8_t)kind,
 	};
 }
 
 START_TEST(timeout)
 {
-	struct gate_flow held = held_flow(0, rows[_i].state);
+	struct gate_flow held = held_flow(0, rows[_i].state, rows[_i].kind);
 	struct gate_flow4_key key = { .protocol = rows[_i].protocol };
 	uint64_t limit = rows[_i].timeout * SECOND;
 	struct flow flow;
@@ -69,7 +77,7 @@ END_TEST
 START_TEST(sides)
 {
 	uint8_t opener = (uint8_t)_i;
-	struct gate_flow held = held_flow(opener, FLOW_ESTABLISHED);
+	struct gate_flow held = held_flow(opener, FLOW_ESTABLISHED, FLOW_LEARNED);
 	struct gate_flow4_key key = { .protocol = IPPROTO_TCP };
 	struct flow flow;
 
@@ -94,7 +102,7 @@ END_TEST
 START_TEST(echo)
 {
 	uint8_t opener = (uint8_t)_i;
-	struct gate_flow held = held_flow(opener, FLOW_OPENING);
+	struct gate_flow held = held_flow(opener, FLOW_OPENING, FLOW_LEARNED);
 	struct gate_flow6_key key = { .protocol = IPPROTO_ICMPV6, .asks = (uint8_t)(1 + opener) };
 	struct flow flow;
 
