@@ -129,6 +129,17 @@ static void read_extension(struct reading *reading, struct cursor *cursor, unsig
 		skip(cursor, header[1] * 8u + 8);
 }
 
+/*
+ * Here an address that maps IPv4 into IPv6 (RFC 4291, 2.5.5.2) stands for the IPv4 address, and on
+ * the wire for nobody: it is taken for one of the discard prefix (RFC 6666), which nobody has.
+ */
+static address_t address6(const uint8_t *bytes)
+{
+	address_t address = address_from_bytes(bytes, 16);
+
+	return address_is_ipv4(address) ? address | (address_t)0x0100 << 112 : address;
+}
+
 static void read_ipv6(struct reading *reading, struct cursor *cursor)
 {
 	const uint8_t *ip = cursor->at;
@@ -139,8 +150,8 @@ static void read_ipv6(struct reading *reading, struct cursor *cursor)
 	}
 	if (!cursor->quoted)
 		cursor->left = 40 + number(ip + 4);
-	reading->tuple.src = address_from_bytes(ip + 8, 16);
-	reading->tuple.dst = address_from_bytes(ip + 24, 16);
+	reading->tuple.src = address6(ip + 8);
+	reading->tuple.dst = address6(ip + 24);
 	reading->tuple.protocol = ip[6];
 	reading->hops = ip[7];
 	skip(cursor, 40);
