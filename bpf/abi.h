@@ -64,6 +64,9 @@ enum direction {
 #define GATE_SPEAKS_SELF     (1u << GATE_FROM_SELF)
 #define GATE_SPEAKS_REJECTED (1u << 31) /* known, but not approved */
 
+#define GATE_PLACES  32		 /* that have a GATE_FROM_…, and a power of two */
+#define GATE_NOWHERE 0xffffffffu /* no ifindex */
+
 /* In network byte order; IPv4 has the first four bytes and zeroes. */
 struct gate_address {
 	__u64 word[2];
@@ -142,11 +145,13 @@ struct gate_settings {
  * live while there is no policy.
  */
 struct gate_generation {
-	__u32 number;	 /* from 1, rises by one a load; compared as in RFC 1982 */
-	__u32 features;	 /* GATE_HAS_…, GATE_AUDIT */
-	__u64 loaded;	 /* seconds since the epoch */
-	__u8 sha256[32]; /* of the policy file, with the inventory behind it if there is one */
+	__u32 number;	/* from 1, rises by one a load; compared as in RFC 1982 */
+	__u32 features; /* GATE_HAS_…, GATE_AUDIT */
+	__u64 loaded;	/* seconds since the epoch */
 	struct gate_settings settings;
+	__u32 ifindexes
+		[GATE_PLACES]; /* by GATE_FROM_…; of this box 0, of no interface GATE_NOWHERE */
+	__u8 sha256[32]; /* of the policy file, with the inventory behind it if there is one */
 };
 
 #define GATE_SLOTS 4
@@ -177,7 +182,8 @@ struct gate_active {
  * says which side asks, so that two hosts that ping each other with the same identifier have two
  * flows; its identifier stands on that side.
  */
-#define GATE_FLOW_SHARDS     64
+#define GATE_FLOW_SHARD_BITS 6
+#define GATE_FLOW_SHARDS     (1 << GATE_FLOW_SHARD_BITS)
 #define GATE_FLOWS_PER_SHARD 1024
 #define GATE_FLOWS_MAX	     (GATE_FLOW_SHARDS * GATE_FLOWS_PER_SHARD) /* of each IP version */
 
@@ -381,7 +387,7 @@ _Static_assert(sizeof(struct gate_prefix4) == 8, "gate_prefix4");
 _Static_assert(sizeof(struct gate_prefix6) == 20, "gate_prefix6");
 _Static_assert(sizeof(struct gate_range) == 24, "gate_range");
 _Static_assert(sizeof(struct gate_settings) == 484, "gate_settings");
-_Static_assert(sizeof(struct gate_generation) == 536, "gate_generation");
+_Static_assert(sizeof(struct gate_generation) == 664, "gate_generation");
 _Static_assert(sizeof(struct gate_interface) == 32, "gate_interface");
 _Static_assert(sizeof(struct gate_active) == 8, "gate_active");
 _Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");

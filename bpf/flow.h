@@ -32,29 +32,50 @@ static __always_inline __u8 side_of_source(const struct packet *packet)
 	return packet->src.word[1] > packet->dst.word[1];
 }
 
-/* The finaliser of MurmurHash3; the seed is secret, so that nobody can aim at one shard. */
+/*
+ * Spreads flows over shards; the seed is secret, so that nobody can aim at one. The multipliers are
+ * those of MurmurHash3 and of the golden ratio. The high bits of what hash_end() returns depend on all
+ * that was mixed in.
+ */
 static __always_inline __u64 mix(__u64 hash, __u64 word)
 {
-	hash ^= word;
-	hash ^= hash >> 33;
-	hash *= 0xff51afd7ed558ccdull;
-	hash ^= hash >> 33;
-	hash *= 0xc4ceb9fe1a85ec53ull;
-	return hash ^ hash >> 33;
+	hash = (hash ^ word) * 0xff51afd7ed558ccdull;
+	return hash ^ hash >> 32;
 }
 
-static __always_inline void find_shard(struct flow_key *key, __u32 seed)
+static __always_inline __u64 hash_begin(__u32 seed)
 {
-	const __u64 *word = (const __u64 *)&key->v6;
-	__u64 hash = mix(mix(seed, word[0]), word[1]);
-	__u32 index;
+	return seed * 0x9e3779b97f4a7c15ull;
+}
 
-	if (key->version == 6)
-		hash = mix(mix(mix(hash, word[2]), word[3]), word[4]);
-	index = hash % GATE_FLOW_SHARDS;
-	key->tag = hash >> 48;
-	key->shard = key->version == 6 ? bpf_map_lookup_elem(&flows6, &index) :
-					 bpf_map_lookup_elem(&flows4, &index);
+static __always_inline __u64 hash_end(__u64 hash)
+{
+	return hash * 0xc4ceb9fe1a85ec53ull;
+}
+
+static __always_inline __u32 hash_shard(__u64 hash)
+{
+	return hash >> (64 - GATE_FLOW_SHARD_BITS);
+}
+
+static __always_inline __u16 hash_tag(__u64 hash)
+{
+	return hash >> 40;
+}
+
+static __always_inline __u64 hash4(const struct gate_flow4_key *key, __u32 seed)
+{
+	const __u64 *word = (const __u64 *)key;
+
+	return hash_end(mix(mix(hash_begin(seed), word[0]), word[1]));
+}
+
+static __always_inline __u64 hash6(const struct gate_flow6_key *key, __u32 seed)
+{
+	const __u64 *word = (const __u64 *)key;
+	__u64 hash = mix(mix(hash_begin(seed), word[0]), word[1]);
+
+	return hash_end(mix(mix(mix(hash, word[2]), word[3]), word[4]));
 }
 
 static __always_inline __u8 side_that_asks(const struct packet *packet, __u8 side)
@@ -64,33 +85,56 @@ static __always_inline __u8 side_that_asks(const struct packet *packet, __u8 sid
 	return packet->kind == KIND_ECHO_REPLY ? 2 - side : 0;
 }
 
+/* @side: of the packet's source. */
+static __always_inline void flow_key4(const struct packet *packet, __u8 side,
+				      struct gate_flow4_key *key)
+{
+	*key = (struct gate_flow4_key){
+		.addr = { side ? packet->dst.word[0] : packet->src.word[0],
+			  side ? packet->src.word[0] : packet->dst.word[0] },
+		.port = { side ? packet->dport : packet->sport,
+			  side ? packet->sport : packet->dport },
+		.protocol = packet->protocol,
+		.asks = side_that_asks(packet, side),
+	};
+}
+
+/* Word by word: a choice between two structs would keep the packet on the stack. */
+static __always_inline void flow_key6(const struct packet *packet, __u8 side,
+				      struct gate_flow6_key *key)
+{
+	__u64 src[2] = { packet->src.word[0], packet->src.word[1] };
+	__u64 dst[2] = { packet->dst.word[0], packet->dst.word[1] };
+
+	*key = (struct gate_flow6_key){
+		.addr = { { { side ? dst[0] : src[0], side ? dst[1] : src[1] } },
+			  { { side ? src[0] : dst[0], side ? src[1] : dst[1] } } },
+		.port = { side ? packet->dport : packet->sport,
+			  side ? packet->sport : packet->dport },
+		.protocol = packet->protocol,
+		.asks = side_that_asks(packet, side),
+	};
+}
+
 static __noinline void flow_key_get(const struct packet *packet, __u32 seed, struct flow_key *key)
 {
-	__u8 side = side_of_source(packet);
-	const struct gate_address *low = side ? &packet->dst : &packet->src;
-	const struct gate_address *high = side ? &packet->src : &packet->dst;
-	__be16 low_port = side ? packet->dport : packet->sport;
-	__be16 high_port = side ? packet->sport : packet->dport;
+	__u64 hash;
+	__u32 index;
 
 	__builtin_memset(key, 0, sizeof(*key));
 	key->version = packet->version;
-	key->side = side;
+	key->side = side_of_source(packet);
 	if (packet->version == 4) {
-		key->v4.addr[0] = (__be32)low->word[0];
-		key->v4.addr[1] = (__be32)high->word[0];
-		key->v4.port[0] = low_port;
-		key->v4.port[1] = high_port;
-		key->v4.protocol = packet->protocol;
-		key->v4.asks = side_that_asks(packet, side);
+		flow_key4(packet, key->side, &key->v4);
+		hash = hash4(&key->v4, seed);
 	} else {
-		key->v6.addr[0] = *low;
-		key->v6.addr[1] = *high;
-		key->v6.port[0] = low_port;
-		key->v6.port[1] = high_port;
-		key->v6.protocol = packet->protocol;
-		key->v6.asks = side_that_asks(packet, side);
+		flow_key6(packet, key->side, &key->v6);
+		hash = hash6(&key->v6, seed);
 	}
-	find_shard(key, seed);
+	key->tag = hash_tag(hash);
+	index = hash_shard(hash);
+	key->shard = packet->version == 4 ? bpf_map_lookup_elem(&flows4, &index) :
+					    bpf_map_lookup_elem(&flows6, &index);
 }
 
 /* @now may be read before another CPU wrote @last. */

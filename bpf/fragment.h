@@ -13,7 +13,8 @@
 
 static __always_inline void *fragment_shard(const struct packet *packet, __u32 seed)
 {
-	__u32 index = mix(mix(seed, packet->fragment_id), packet->src.word[0]) % GATE_FLOW_SHARDS;
+	__u64 hash = mix(mix(hash_begin(seed), packet->fragment_id), packet->src.word[0]);
+	__u32 index = hash_shard(hash_end(hash));
 
 	return bpf_map_lookup_elem(&fragments, &index);
 }

@@ -23,6 +23,7 @@
 #include "source.h"
 #include "link.h"
 #include "report.h"
+#include "fast.h"
 
 #define PASS TC_ACT_UNSPEC /* TCX_NEXT: others may still look at it */
 #define DROP TC_ACT_SHOT
@@ -558,12 +559,9 @@ static __always_inline int finish(struct __sk_buff *skb, struct judgement *judge
 	report(skb, judgement, direction, reason, audited);
 	if (reason)
 		return DROP;
-	/* the mark says what we found only between our own hooks, and never what somebody brought;
-	 * what audit let pass founds no flow */
-	if (direction == DIRECTION_INGRESS) {
-		skb->mark |= GATE_MARK_JUDGED | (judgement->reply || audited ? GATE_MARK_REPLY : 0);
-		skb->tc_index = payer_of(judgement); /* whom E1 charges for what it learns */
-	}
+	/* what audit let pass founds no flow */
+	if (direction == DIRECTION_INGRESS)
+		mark_passed(skb, judgement->reply || audited, payer_of(judgement));
 	return PASS;
 }
 
@@ -571,8 +569,11 @@ SEC("tc")
 int gate_ingress(struct __sk_buff *skb)
 {
 	struct judgement judgement = { .from = own_slot, .first = true };
-	int reason = judge(skb, &judgement, DIRECTION_INGRESS);
+	int reason;
 
+	if (fast_ingress(skb))
+		return PASS;
+	reason = judge(skb, &judgement, DIRECTION_INGRESS);
 	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
 }
 
@@ -580,8 +581,11 @@ SEC("tc")
 int gate_egress(struct __sk_buff *skb)
 {
 	struct judgement judgement = {};
-	int reason = judge(skb, &judgement, DIRECTION_EGRESS);
+	int reason;
 
+	if (fast_egress(skb))
+		return PASS;
+	reason = judge(skb, &judgement, DIRECTION_EGRESS);
 	return finish(skb, &judgement, DIRECTION_EGRESS, reason);
 }
 

@@ -38,39 +38,71 @@ static __always_inline struct gate_rule_counters *rule_counter(__u32 id)
 	return counters ? bpf_map_lookup_elem(counters, &entry) : NULL;
 }
 
-static __always_inline void count_rule(const struct judgement *judgement, __u64 packets,
-				       __u64 bytes)
+struct amount {
+	__u64 packets; /* GRO puts several together */
+	__u64 bytes;
+};
+
+static __always_inline struct amount amount_of(struct __sk_buff *skb)
 {
-	bool counts = !judgement->credited && (judgement->rule || judgement->link);
-	struct gate_rule_counters *rule = counts ? rule_counter(judgement->rule) : NULL;
+	return (struct amount){ skb->gso_segs ? skb->gso_segs : 1, skb->len - link_header };
+}
+
+static __always_inline void count_rule(__u32 id, struct amount amount)
+{
+	struct gate_rule_counters *rule = rule_counter(id);
 
 	if (!rule)
 		return;
-	rule->packets += packets;
-	rule->bytes += bytes;
+	rule->packets += amount.packets;
+	rule->bytes += amount.bytes;
+}
+
+static __always_inline void count_passed(__u32 id, int direction, struct amount amount)
+{
+	struct gate_device_counters *device = device_counter(id);
+
+	if (!device)
+		return;
+	device->passed_packets[direction] += amount.packets;
+	device->passed_bytes[direction] += amount.bytes;
+}
+
+static __always_inline void count_audited(__u32 id, int direction, struct amount amount)
+{
+	struct gate_device_counters *device = device_counter(id);
+
+	if (!device)
+		return;
+	device->audited_packets[direction] += amount.packets;
+	device->audited_bytes[direction] += amount.bytes;
+}
+
+static __always_inline void count_dropped(__u32 id, int direction, __u32 reason,
+					  struct amount amount)
+{
+	struct gate_device_counters *device = device_counter(id);
+
+	if (!device || reason >= REASON_MAX)
+		return;
+	device->dropped_packets[direction][reason] += amount.packets;
+	device->dropped_bytes[direction] += amount.bytes;
 }
 
 /* @audited: what it would have been dropped for, had the policy been enforced. */
 static __always_inline void count(struct __sk_buff *skb, const struct judgement *judgement,
 				  int direction, int reason, int audited)
 {
-	struct gate_device_counters *device = device_counter(judgement->device);
-	__u64 packets = skb->gso_segs ? skb->gso_segs : 1;
-	__u64 bytes = skb->len - link_header;
-	__u32 index = reason;
+	struct amount amount = amount_of(skb);
 
-	if (!device || index >= REASON_MAX)
-		return;
-	if (index) {
-		device->dropped_packets[direction][index] += packets;
-		device->dropped_bytes[direction] += bytes;
+	if (reason) {
+		count_dropped(judgement->device, direction, reason, amount);
 	} else if (audited) {
-		device->audited_packets[direction] += packets;
-		device->audited_bytes[direction] += bytes;
+		count_audited(judgement->device, direction, amount);
 	} else {
-		device->passed_packets[direction] += packets;
-		device->passed_bytes[direction] += bytes;
-		count_rule(judgement, packets, bytes);
+		count_passed(judgement->device, direction, amount);
+		if (!judgement->credited && (judgement->rule || judgement->link))
+			count_rule(judgement->rule, amount);
 	}
 }
 
@@ -81,7 +113,7 @@ static __always_inline void count(struct __sk_buff *skb, const struct judgement 
 static __always_inline bool may_tell_event(__u32 device, __u64 now)
 {
 	const __u64 room = GATE_EVENTS_BURST * GATE_EVENTS_INTERVAL;
-	struct gate_device_state *state = bpf_map_lookup_elem(&device_states, &device);
+	struct gate_device_state *state = device_state(device);
 	__u64 full, next;
 
 	if (!state)

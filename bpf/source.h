@@ -56,6 +56,16 @@ static __always_inline bool is_own(const struct gate_identity *identity)
 }
 
 /*
+ * What ingress tells the egress of another guarded interface. The mark says what we found only
+ * between our own hooks, and never what somebody brought. @payer: whom E1 charges for what it learns.
+ */
+static __always_inline void mark_passed(struct __sk_buff *skb, bool reply, __u32 payer)
+{
+	skb->mark |= GATE_MARK_JUDGED | (reply ? GATE_MARK_REPLY : 0);
+	skb->tc_index = payer;
+}
+
+/*
  * 6. The source must belong to a device that may speak where the packet came from. Whoever may not
  * speak here at all cannot answer here either: this holds for replies as well.
  */

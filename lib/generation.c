@@ -286,6 +286,26 @@ static int live_generation(const struct state *state, struct gate_active *active
 	return error ? error : kernel_map_get(headers, &active->slot, header);
 }
 
+static uint32_t ifindex_of(const char *interface)
+{
+	uint32_t ifindex = if_nametoindex(interface);
+
+	return ifindex ? ifindex : GATE_NOWHERE;
+}
+
+static void set_ifindexes(const struct gate_policy *policy, uint32_t *ret_ifindexes)
+{
+	const struct table *table = policy->table;
+
+	for (size_t i = 0; i < GATE_PLACES; i++)
+		ret_ifindexes[i] = GATE_NOWHERE;
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		ret_ifindexes[policy->slots[i]] = ifindex_of(table->interfaces[i]);
+	for (size_t i = 0; i < table->outside_count; i++)
+		ret_ifindexes[GATE_GUARDED_MAX + i] = ifindex_of(table->outside[i]);
+	ret_ifindexes[GATE_FROM_SELF] = 0;
+}
+
 int generation_build(const struct state *state, const struct gate_policy *policy,
 		     struct generation *ret_generation)
 {
@@ -307,6 +327,7 @@ int generation_build(const struct state *state, const struct gate_policy *policy
 	if (error)
 		return error;
 	memcpy(header.sha256, policy->sha256, sizeof(header.sha256));
+	set_ifindexes(policy, header.ifindexes);
 	error = kernel_map_put(headers, &slot, &header);
 	if (!error)
 		*ret_generation = (struct generation){ slot, header.number };

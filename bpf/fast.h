@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fast path. Most packets are TCP or UDP behind a plain IP header, and belong to a flow that is
+ * current and bound to where they come from: these pass after one look-up. Nothing is dropped here,
+ * and nothing passes that the way through gate.bpf.c would not let pass: whatever is not exactly so
+ * goes that way. A dry run always does, which is how the tests hold the two against each other.
+ */
+#ifndef ACLGATE_FAST_H
+#define ACLGATE_FAST_H
+
+#include "flow.h"
+#include "link.h"
+#include "report.h"
+#include "source.h"
+
+struct fast {
+	struct packet packet; /* no more of it than is needed here */
+	const struct gate_generation *header;
+	struct gate_flow *flow;
+	__u64 now;
+	__u32 slot; /* of the generation */
+	__u32 seed;
+	__u16 tag;
+	__u8 side; /* of the packet's source */
+	__u8 from; /* where the flow says that packets of this side come from */
+};
+
+static __always_inline bool fast_policy(struct fast *fast)
+{
+	__u32 zero = 0;
+	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
+	__u64 word;
+	__u32 slot;
+
+	if (!live)
+		return false;
+	word = *(volatile __u64 *)live;
+	slot = word;
+	fast->slot = slot;
+	fast->seed = word >> 32;
+	fast->header = bpf_map_lookup_elem(&generations, &slot);
+	return fast->header && fast->header->number;
+}
+
+/* An Ethernet link's own DHCP is no matter of flows. */
+static __always_inline bool is_any_dhcp(const struct packet *packet)
+{
+	__u16 port = bpf_ntohs(packet->dport);
+
+	return port == DHCP4_SERVER || port == DHCP4_CLIENT || port == DHCP6_SERVER ||
+	       port == DHCP6_CLIENT;
+}
+
+/* Here and below: at @at, no further than @end; @length: what the IP header leaves for it. */
+static __always_inline bool fast_tcp(struct packet *packet, const __u8 *at, void *end, __u32 length)
+{
+	__u32 size;
+
+	if ((void *)at + TCP_HEADER_MIN > end)
+		return false;
+	size = (at[12] >> 4) * 4;
+	packet->kind = KIND_TCP;
+	packet->tcp_flags = at[13];
+	return size >= TCP_HEADER_MIN && size <= length &&
+	       !(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST));
+}
+
+static __always_inline bool fast_transport(struct packet *packet, void *at, void *end, __u32 length)
+{
+	if (at + UDP_HEADER > end || length < UDP_HEADER)
+		return false;
+	packet->sport = ((__be16 *)at)[0];
+	packet->dport = ((__be16 *)at)[1];
+	if (packet->protocol == IPPROTO_TCP)
+		return fast_tcp(packet, at, end, length);
+	packet->kind = KIND_DATAGRAM;
+	return packet->protocol == IPPROTO_UDP && !(link_header && is_any_dhcp(packet));
+}
+
+static __always_inline bool fast_ipv4(struct packet *packet, void *at, void *end, __u32 length)
+{
+	const struct ipv4 *ip = at;
+	__u32 total;
+
+	if (at + sizeof(*ip) > end || ip->version_ihl != 0x45 ||
+	    ip->fragment & bpf_htons(IPV4_MORE | IPV4_OFFSET))
+		return false;
+	total = bpf_ntohs(ip->total_length);
+	packet->protocol = ip->protocol;
+	packet->src.word[0] = ip->src;
+	packet->dst.word[0] = ip->dst;
+	return total <= length && total >= sizeof(*ip) &&
+	       fast_transport(packet, at + sizeof(*ip), end, total - sizeof(*ip));
+}
+
+static __always_inline bool fast_ipv6(struct packet *packet, void *at, void *end, __u32 length)
+{
+	const struct ipv6 *ip = at;
+	__u32 payload;
+
+	if (at + sizeof(*ip) > end || *(__u8 *)at >> 4 != 6)
+		return false;
+	payload = bpf_ntohs(ip->payload_length);
+	packet->protocol = ip->next;
+	packet->src = ip->src;
+	packet->dst = ip->dst;
+	return sizeof(*ip) + payload <= length &&
+	       fast_transport(packet, at + sizeof(*ip), end, payload);
+}
+
+static __always_inline void fast_find4(struct fast *fast)
+{
+	struct gate_flow4_key key;
+	__u32 index;
+	__u64 hash;
+	void *shard;
+
+	flow_key4(&fast->packet, fast->side, &key);
+	hash = hash4(&key, fast->seed);
+	index = hash_shard(hash);
+	fast->tag = hash_tag(hash);
+	shard = bpf_map_lookup_elem(&flows4, &index);
+	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
+}
+
+static __always_inline void fast_find6(struct fast *fast)
+{
+	struct gate_flow6_key key;
+	__u32 index;
+	__u64 hash;
+	void *shard;
+
+	flow_key6(&fast->packet, fast->side, &key);
+	hash = hash6(&key, fast->seed);
+	index = hash_shard(hash);
+	fast->tag = hash_tag(hash);
+	shard = bpf_map_lookup_elem(&flows6, &index);
+	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
+}
+
+/* The frame in front, if there is one, must say what follows it. */
+static __always_inline bool fast_find(struct __sk_buff *skb, struct fast *fast)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	void *at = data + link_header;
+	__u32 length = skb->len - link_header;
+	__be16 type = 0;
+
+	if (at + 1 > end)
+		return false;
+	if (link_header) {
+		if (skb->vlan_present)
+			return false;
+		type = *(__be16 *)(data + 12);
+	}
+	if (*(__u8 *)at >> 4 == 4) {
+		if ((link_header && type != bpf_htons(0x0800)) ||
+		    !fast_ipv4(&fast->packet, at, end, length))
+			return false;
+		fast->side = side_of_source(&fast->packet);
+		fast_find4(fast);
+	} else {
+		if ((link_header && type != bpf_htons(0x86dd)) ||
+		    !fast_ipv6(&fast->packet, at, end, length))
+			return false;
+		fast->side = side_of_source(&fast->packet);
+		fast_find6(fast);
+	}
+	return fast->flow;
+}
+
+static __always_inline bool is_unguarded(__u32 slot, __u32 ifindex)
+{
+	void *table = bpf_map_lookup_elem(&slots, &slot);
+
+	return ifindex && table && !bpf_map_lookup_elem(table, &ifindex);
+}
+
+/* Without a look-up for most. */
+static __always_inline bool fast_is_bound(struct __sk_buff *skb, const struct fast *fast,
+					  int direction)
+{
+	__u8 from = fast->from;
+
+	if (direction == DIRECTION_INGRESS)
+		return from == own_slot;
+	if (from == GATE_FROM_UNGUARDED)
+		return is_unguarded(fast->slot, skb->ingress_ifindex);
+	if (fast->header->ifindexes[from & (GATE_PLACES - 1)] != skb->ingress_ifindex)
+		return false;
+	return !is_guarded(from) || skb->mark & GATE_MARK_JUDGED;
+}
+
+static __always_inline bool fast_admits(struct __sk_buff *skb, struct fast *fast, int direction)
+{
+	const struct gate_flow *flow = fast->flow;
+	__u64 stamp = *(volatile __u64 *)&flow->stamp;
+
+	fast->from = GATE_STAMP_FROM(stamp, fast->side);
+	return GATE_STAMP_TAG(stamp) == fast->tag &&
+	       (__s32)(GATE_STAMP_GENERATION(stamp) - fast->header->number) >= 0 &&
+	       flow->expires == GATE_NEVER && flow->kind == FLOW_JUDGED &&
+	       fast_is_bound(skb, fast, direction) &&
+	       !flow_has_timed_out(&fast->header->settings, flow, fast->packet.protocol, fast->now);
+}
+
+/* The rule has a packet already that another of our interfaces let in (E1). */
+static __always_inline void fast_count(struct __sk_buff *skb, const struct fast *fast, __u32 device,
+				       int direction)
+{
+	struct amount amount = amount_of(skb);
+
+	count_passed(device, direction, amount);
+	if (direction == DIRECTION_INGRESS || !is_guarded(fast->from))
+		count_rule(fast->flow->rule, amount);
+}
+
+static __always_inline bool fast_pass(struct __sk_buff *skb, int direction)
+{
+	struct fast fast = {};
+	struct gate_flow *flow;
+	bool original;
+	__u32 device;
+
+	if (dry || !fast_policy(&fast) || !fast_find(skb, &fast))
+		return false;
+	fast.now = bpf_ktime_get_coarse_ns();
+	if (!fast_admits(skb, &fast, direction))
+		return false;
+	flow = fast.flow;
+	original = fast.side == flow->opener;
+	device = flow->device[fast.side & 1];
+	flow_track(flow, &fast.packet, original, fast.now);
+	fast_count(skb, &fast, device, direction);
+	skb->mark &= ~GATE_MARK_MASK;
+	if (direction == DIRECTION_INGRESS)
+		mark_passed(skb, !original, device ? device : flow->device[!fast.side]);
+	return true;
+}
+
+/* Not inlined: its frame is gone before we judge. */
+static __noinline bool fast_ingress(struct __sk_buff *skb)
+{
+	return fast_pass(skb, DIRECTION_INGRESS);
+}
+
+static __noinline bool fast_egress(struct __sk_buff *skb)
+{
+	return fast_pass(skb, DIRECTION_EGRESS);
+}
+
+#endif
