@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fast path. Most packets are TCP or UDP behind a plain IP header, and belong to a flow that is
- * current and bound to where they come from: these pass after one look-up. Nothing is dropped here,
- * and nothing passes that the way through gate.bpf.c would not let pass: whatever is not exactly so
- * goes that way. A dry run always does, which is how the tests hold the two against each other.
+ * The fast path. Most packets are plain, and belong to a flow that is current and bound to where they
+ * come from: these pass after one look-up. Nothing is dropped here, and nothing passes that the way
+ * through gate.bpf.c would not let pass: whatever is not exactly so goes that way. A dry run always
+ * does, which is how the tests hold the two against each other.
  */
 #ifndef ACLGATE_FAST_H
 #define ACLGATE_FAST_H
 
 #include "flow.h"
-#include "link.h"
+#include "plain.h"
 #include "report.h"
 #include "source.h"
 
@@ -42,72 +42,6 @@ static __always_inline bool fast_policy(struct fast *fast)
 	return fast->header && fast->header->number;
 }
 
-/* An Ethernet link's own DHCP is no matter of flows. */
-static __always_inline bool is_any_dhcp(const struct packet *packet)
-{
-	__u16 port = bpf_ntohs(packet->dport);
-
-	return port == DHCP4_SERVER || port == DHCP4_CLIENT || port == DHCP6_SERVER ||
-	       port == DHCP6_CLIENT;
-}
-
-/* Here and below: at @at, no further than @end; @length: what the IP header leaves for it. */
-static __always_inline bool fast_tcp(struct packet *packet, const __u8 *at, void *end, __u32 length)
-{
-	__u32 size;
-
-	if ((void *)at + TCP_HEADER_MIN > end)
-		return false;
-	size = (at[12] >> 4) * 4;
-	packet->kind = KIND_TCP;
-	packet->tcp_flags = at[13];
-	return size >= TCP_HEADER_MIN && size <= length &&
-	       !(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST));
-}
-
-static __always_inline bool fast_transport(struct packet *packet, void *at, void *end, __u32 length)
-{
-	if (at + UDP_HEADER > end || length < UDP_HEADER)
-		return false;
-	packet->sport = ((__be16 *)at)[0];
-	packet->dport = ((__be16 *)at)[1];
-	if (packet->protocol == IPPROTO_TCP)
-		return fast_tcp(packet, at, end, length);
-	packet->kind = KIND_DATAGRAM;
-	return packet->protocol == IPPROTO_UDP && !(link_header && is_any_dhcp(packet));
-}
-
-static __always_inline bool fast_ipv4(struct packet *packet, void *at, void *end, __u32 length)
-{
-	const struct ipv4 *ip = at;
-	__u32 total;
-
-	if (at + sizeof(*ip) > end || ip->version_ihl != 0x45 ||
-	    ip->fragment & bpf_htons(IPV4_MORE | IPV4_OFFSET))
-		return false;
-	total = bpf_ntohs(ip->total_length);
-	packet->protocol = ip->protocol;
-	packet->src.word[0] = ip->src;
-	packet->dst.word[0] = ip->dst;
-	return total <= length && total >= sizeof(*ip) &&
-	       fast_transport(packet, at + sizeof(*ip), end, total - sizeof(*ip));
-}
-
-static __always_inline bool fast_ipv6(struct packet *packet, void *at, void *end, __u32 length)
-{
-	const struct ipv6 *ip = at;
-	__u32 payload;
-
-	if (at + sizeof(*ip) > end || *(__u8 *)at >> 4 != 6)
-		return false;
-	payload = bpf_ntohs(ip->payload_length);
-	packet->protocol = ip->next;
-	packet->src = ip->src;
-	packet->dst = ip->dst;
-	return sizeof(*ip) + payload <= length &&
-	       fast_transport(packet, at + sizeof(*ip), end, payload);
-}
-
 static __always_inline void fast_find4(struct fast *fast)
 {
 	struct gate_flow4_key key;
@@ -138,34 +72,20 @@ static __always_inline void fast_find6(struct fast *fast)
 	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 }
 
-/* The frame in front, if there is one, must say what follows it. */
 static __always_inline bool fast_find(struct __sk_buff *skb, struct fast *fast)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	void *at = data + link_header;
-	__u32 length = skb->len - link_header;
-	__be16 type = 0;
+	struct packet *packet = &fast->packet;
 
-	if (at + 1 > end)
+	if ((link_header && skb->vlan_present) || !plain_parse(data, end, skb->len, packet))
 		return false;
-	if (link_header) {
-		if (skb->vlan_present)
-			return false;
-		type = *(__be16 *)(data + 12);
-	}
-	if (*(__u8 *)at >> 4 == 4) {
-		if ((link_header && type != bpf_htons(0x0800)) ||
-		    !fast_ipv4(&fast->packet, at, end, length))
-			return false;
-		fast->side = side_of_source(&fast->packet);
+	if (packet->kind == KIND_TCP && packet->tcp_flags & TCP_SYN)
+		return false;
+	fast->side = side_of_source(packet);
+	if (packet->version == 4)
 		fast_find4(fast);
-	} else {
-		if ((link_header && type != bpf_htons(0x86dd)) ||
-		    !fast_ipv6(&fast->packet, at, end, length))
-			return false;
-		fast->side = side_of_source(&fast->packet);
+	else
 		fast_find6(fast);
-	}
 	return fast->flow;
 }
 

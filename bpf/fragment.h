@@ -67,18 +67,16 @@ static __always_inline void fragment_deleted(__u32 owner)
 }
 
 /* What was known of a datagram with the same identifier. */
-static __always_inline bool fragment_delete(void *shard, const struct gate_fragment_key *key)
+static __always_inline void fragment_delete(void *shard, const struct gate_fragment_key *key)
 {
 	struct gate_fragment *first = bpf_map_lookup_elem(shard, key);
 	__u32 owner;
 
 	if (!first)
-		return false;
+		return;
 	owner = first->owner;
-	if (bpf_map_delete_elem(shard, key))
-		return false;
-	fragment_deleted(owner);
-	return true;
+	if (!bpf_map_delete_elem(shard, key))
+		fragment_deleted(owner);
 }
 
 static __always_inline int fragment_insert(void *shard, const struct gate_fragment_key *key,

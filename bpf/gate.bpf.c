@@ -23,7 +23,9 @@
 #include "source.h"
 #include "link.h"
 #include "report.h"
+#include "open.h"
 #include "fast.h"
+#include "collect.h"
 
 #define PASS TC_ACT_UNSPEC /* TCX_NEXT: others may still look at it */
 #define DROP TC_ACT_SHOT
@@ -158,33 +160,6 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	return REASON_NONE;
 }
 
-static __always_inline bool tcp_is_syn(const struct packet *packet)
-{
-	return packet->kind == KIND_TCP && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-}
-
-/* A SYN, or the bare ACK of a connection that we did not see begin. */
-static __always_inline bool tcp_may_open(__u8 flags)
-{
-	flags &= TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
-	return flags == TCP_SYN || flags == TCP_ACK;
-}
-
-static __always_inline bool may_open(const struct packet *packet)
-{
-	if (is_later_fragment(packet))
-		return false;
-	switch (packet->kind) {
-	case KIND_TCP:
-		return tcp_may_open(packet->tcp_flags);
-	case KIND_ECHO_REPLY:
-	case KIND_ICMP_ERROR:
-	case KIND_ICMP_OTHER:
-		return false;
-	}
-	return true;
-}
-
 /* The flow that this packet makes, and who is on its other side. */
 static __always_inline int found_flow(const struct judgement *judgement,
 				      const struct credit *credit, enum flow_kind kind,
@@ -208,28 +183,6 @@ static __always_inline int found_flow(const struct judgement *judgement,
 	};
 
 	return flow_create(&judgement->key, &flow, settings_get(judgement->generation.slot));
-}
-
-/* Asks the policy about a packet that is part of no flow, and whose source is bound. */
-static __always_inline int judge_new(struct judgement *judgement, struct credit *credit,
-				     struct gate_identity *dst)
-{
-	const struct packet *packet = &judgement->packet;
-	__be16 port = packet->kind == KIND_ECHO_REQUEST ? 0 : packet->dport;
-	int reason;
-
-	judgement->device = judgement->src.device;
-	if (!source_may_open(&judgement->src))
-		return REASON_UNKNOWN_SOURCE;
-	if (!may_open(packet))
-		return REASON_NO_STATE;
-	identity_get(&judgement->generation, packet->version, &packet->dst, dst);
-	reason = policy_judge(&judgement->generation, &judgement->src, dst,
-			      GATE_PORT_KEY(packet->protocol, bpf_ntohs(port)), credit);
-	if (reason == REASON_ACL && packet->kind == KIND_TCP && !tcp_is_syn(packet))
-		return REASON_NO_STATE; /* it asks for no connection: it is a stray part of one */
-	judgement->rule = credit->rule;
-	return reason;
 }
 
 /* 7. A new flow. */
@@ -646,95 +599,6 @@ int gate_seed(struct __sk_buff *skb)
 	seed_packet(&seed, &judgement.packet);
 	judgement.now = bpf_ktime_get_coarse_ns();
 	return seed_flow(&judgement, &seed);
-}
-
-#define COLLECT_INTERVAL (SECOND / 10) /* one shard a tick: the whole table in 6.4 s */
-
-static __always_inline const struct gate_settings *live_settings(void)
-{
-	__u32 zero = 0;
-	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
-
-	/* slot 0 has none: what a first load seeds lives until there is a policy */
-	return live && live->slot ? settings_get(live->slot) : NULL;
-}
-
-/*
- * The element that a callback is given may be recycled while it looks at it: what counts is what the
- * key holds now.
- */
-static __always_inline long collect_flow(void *map, const void *key, __u8 protocol,
-					 const struct gate_flow *element, __u64 now)
-{
-	const struct gate_settings *settings = live_settings();
-	struct gate_flow *flow;
-	__u32 owner;
-
-	if (!settings || !flow_has_timed_out(settings, element, protocol, now))
-		return 0;
-	flow = bpf_map_lookup_elem(map, key);
-	if (!flow || !flow_has_timed_out(settings, flow, protocol, now))
-		return 0;
-	owner = flow->owner;
-	if (!bpf_map_delete_elem(map, key))
-		flow_deleted(owner);
-	return 0;
-}
-
-static long collect4(void *map, struct gate_flow4_key *element, struct gate_flow *flow, __u64 *now)
-{
-	struct gate_flow4_key key = *element;
-
-	return collect_flow(map, &key, key.protocol, flow, *now);
-}
-
-static long collect6(void *map, struct gate_flow6_key *element, struct gate_flow *flow, __u64 *now)
-{
-	struct gate_flow6_key key = *element;
-
-	return collect_flow(map, &key, key.protocol, flow, *now);
-}
-
-static long collect_fragment(void *map, struct gate_fragment_key *element,
-			     struct gate_fragment *first, __u64 *now)
-{
-	struct gate_fragment_key key = *element;
-	const struct gate_settings *settings = live_settings();
-	__u32 owner = first->owner;
-
-	if (!settings || !has_timed_out(fragment_lifetime(settings), first->last, *now))
-		return 0;
-	if (bpf_map_lookup_elem(map, &key) == first && !bpf_map_delete_elem(map, &key))
-		fragment_deleted(owner);
-	return 0;
-}
-
-static __always_inline void collect_shard(__u32 shard)
-{
-	__u64 now = bpf_ktime_get_coarse_ns();
-	void *elements = bpf_map_lookup_elem(&flows4, &shard);
-
-	if (elements)
-		bpf_for_each_map_elem(elements, collect4, &now, 0);
-	elements = bpf_map_lookup_elem(&flows6, &shard);
-	if (elements)
-		bpf_for_each_map_elem(elements, collect6, &now, 0);
-	elements = bpf_map_lookup_elem(&fragments, &shard);
-	if (elements)
-		bpf_for_each_map_elem(elements, collect_fragment, &now, 0);
-}
-
-static int collect(void *map, __u32 *key, struct collector *state)
-{
-	__u64 began = bpf_ktime_get_ns(), took;
-
-	collect_shard(state->shard % GATE_FLOW_SHARDS);
-	state->shard++;
-	took = bpf_ktime_get_ns() - began;
-	if (took > state->longest)
-		state->longest = took;
-	bpf_timer_start(&state->timer, COLLECT_INTERVAL, 0);
-	return 0;
 }
 
 /*

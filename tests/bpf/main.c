@@ -16,6 +16,7 @@ static const struct {
 } suites[] = {
 	{ "packet", packet_suite },
 	{ "flow", flow_suite },
+	{ "fast", fast_suite },
 	{ "judge", judge_suite },
 	{ "source", source_suite },
 	{ "error", error_suite },
