@@ -34,6 +34,13 @@ struct numbers {
 	size_t count, capacity;
 };
 
+/* The runs of port ranges that pairs have, by what is in them: equal ones are stored once. */
+struct runs {
+	struct gate_ports *buckets; /* count 0: free */
+	uint32_t buckets_count;
+	uint32_t count;
+};
+
 struct compiler {
 	const struct ruleset *ruleset;
 	const struct inventory *inventory;
@@ -48,6 +55,9 @@ struct compiler {
 	bool *wide;		  /* by set */
 	uint32_t *fine, *coarse;  /* class by signature */
 	struct numbers *classes;  /* by set, of its own level */
+	struct runs runs;
+	struct gate_ports *alone; /* the run of a clause by itself, count 0: not built yet */
+	bool expiring;		  /* some rule does not last for ever */
 };
 
 static void push(struct numbers *numbers, uint32_t number)
@@ -404,24 +414,14 @@ struct entry {
 	uint32_t clause;
 };
 
-struct entries {
-	struct entry *items;
-	size_t count, capacity;
-};
-
 /* Of one pair, the rule that lasts longest comes first, then the first in the file. */
-static int by_entry(const void *one, const void *other, void *context)
+static int by_expiry(const void *one, const void *other, void *context)
 {
 	const struct entry *a = one, *b = other;
 	const struct ruleset *ruleset = context;
-	const struct rule *rule_a, *rule_b;
+	const struct rule *rule_a = &ruleset->rules[ruleset->clauses[a->clause].rule];
+	const struct rule *rule_b = &ruleset->rules[ruleset->clauses[b->clause].rule];
 
-	if (a->classes.source != b->classes.source)
-		return a->classes.source < b->classes.source ? -1 : 1;
-	if (a->classes.destination != b->classes.destination)
-		return a->classes.destination < b->classes.destination ? -1 : 1;
-	rule_a = &ruleset->rules[ruleset->clauses[a->clause].rule];
-	rule_b = &ruleset->rules[ruleset->clauses[b->clause].rule];
 	if (rule_a->expires != rule_b->expires)
 		return rule_a->expires > rule_b->expires ? -1 : 1;
 	return a->clause < b->clause ? -1 : a->clause > b->clause;
@@ -435,7 +435,7 @@ static uint32_t level_of(const struct gate_pair *classes)
 	return classes->destination & GATE_COARSE ? GATE_HAS_FINE_COARSE : GATE_HAS_FINE_FINE;
 }
 
-static void expand_clause(struct compiler *compiler, uint32_t number, struct entries *entries)
+static void expand_clause(struct compiler *compiler, uint32_t number, struct entry **end)
 {
 	const struct clause *clause = &compiler->ruleset->clauses[number];
 	const struct numbers *src = &compiler->classes[clause->src];
@@ -446,24 +446,52 @@ static void expand_clause(struct compiler *compiler, uint32_t number, struct ent
 			struct gate_pair classes = { src->items[s], dst->items[d] };
 
 			compiler->table->features |= level_of(&classes);
-			entries->items = mem_grow(entries->items, entries->count,
-						  &entries->capacity, sizeof(*entries->items));
-			entries->items[entries->count++] = (struct entry){ classes, number };
+			*(*end)++ = (struct entry){ classes, number };
 		}
 	}
 }
 
-static void expand(struct compiler *compiler, struct entries *entries)
+static size_t rank(const struct table *table, uint32_t class)
 {
+	return class & GATE_COARSE ? table->fine + (class & ~GATE_COARSE) : class;
+}
+
+/* Sorts by source or by destination, and leaves those that are equal in their order. */
+static void sort_entries(const struct table *table, const struct entry *from, struct entry *to,
+			 size_t count, bool source)
+{
+	size_t classes = (size_t)table->fine + table->coarse, next = 0;
+	_free_ size_t *places = mem_alloc(classes * sizeof(*places));
+
+	for (size_t i = 0; i < count; i++)
+		places[rank(table,
+			    source ? from[i].classes.source : from[i].classes.destination)]++;
+	for (size_t i = 0; i < classes; i++) {
+		size_t here = places[i];
+
+		places[i] = next;
+		next += here;
+	}
+	for (size_t i = 0; i < count; i++)
+		to[places[rank(table, source ? from[i].classes.source :
+					       from[i].classes.destination)]++] = from[i];
+}
+
+/* By pair, then in the order of the file; there are @count of them. */
+static struct entry *expand(struct compiler *compiler, size_t count)
+{
+	struct entry *entries = mem_alloc(count * sizeof(*entries)), *end = entries;
+	_free_ struct entry *spare = mem_alloc(count * sizeof(*spare));
+
 	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++)
-		expand_clause(compiler, (uint32_t)i, entries);
-	if (entries->count)
-		qsort_r(entries->items, entries->count, sizeof(*entries->items), by_entry,
-			(void *)compiler->ruleset);
+		expand_clause(compiler, (uint32_t)i, &end);
+	sort_entries(compiler->table, entries, spare, count, false);
+	sort_entries(compiler->table, spare, entries, count, true);
+	return entries;
 }
 
 /* Told before anything is multiplied out. */
-static int check_entries(const struct compiler *compiler)
+static int count_entries(const struct compiler *compiler, size_t *ret_count)
 {
 	const struct ruleset *ruleset = compiler->ruleset;
 	uint64_t total = 0, most = 0;
@@ -480,8 +508,10 @@ static int check_entries(const struct compiler *compiler)
 			rule = clause->rule;
 		}
 	}
-	if (total <= TABLE_ENTRIES_MAX)
+	if (total <= TABLE_ENTRIES_MAX) {
+		*ret_count = (size_t)total;
 		return 0;
+	}
 	diag_error(compiler->diag, ruleset->rules[rule].place,
 		   "the rules name %llu pairs of classes of devices, and %d are the limit; this "
 		   "rule names %llu of them",
@@ -529,7 +559,8 @@ static void add_uncovered(struct table *table, size_t first, const struct key_ra
 	}
 	if (low <= high)
 		append_range(table, (uint32_t)low, (uint32_t)high, rule);
-	if (table->ranges_count > old)
+	if (table->ranges_count > old && old > first &&
+	    table->ranges[old].low < table->ranges[old - 1].low)
 		qsort(&table->ranges[first], table->ranges_count - first, sizeof(*table->ranges),
 		      by_low);
 }
@@ -569,11 +600,72 @@ static int add_clause(struct compiler *compiler, size_t first, const struct clau
 	return -E2BIG;
 }
 
-static int build_pair(struct compiler *compiler, const struct entry *entries, size_t count)
+static uint32_t hash_of(const struct gate_range *ranges, uint32_t count)
+{
+	uint64_t hash = count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		hash = (hash ^ ranges[i].low) * 0x9e3779b97f4a7c15u;
+		hash = (hash ^ ranges[i].high) * 0x9e3779b97f4a7c15u;
+		hash = (hash ^ ranges[i].order) * 0x9e3779b97f4a7c15u;
+	}
+	return (uint32_t)(hash >> 32);
+}
+
+static void runs_insert(struct runs *runs, const struct table *table, struct gate_ports run)
+{
+	uint32_t at = hash_of(&table->ranges[run.first], run.count) & (runs->buckets_count - 1);
+
+	while (runs->buckets[at].count)
+		at = (at + 1) & (runs->buckets_count - 1);
+	runs->buckets[at] = run;
+}
+
+static void runs_grow(struct runs *runs, const struct table *table)
+{
+	struct runs grown = { .count = runs->count,
+			      .buckets_count = runs->buckets_count ? runs->buckets_count * 2 :
+								     1024 };
+
+	grown.buckets = mem_alloc(grown.buckets_count * sizeof(*grown.buckets));
+	for (uint32_t i = 0; i < runs->buckets_count; i++)
+		if (runs->buckets[i].count)
+			runs_insert(&grown, table, runs->buckets[i]);
+	free(runs->buckets);
+	*runs = grown;
+}
+
+/* The last @last of the table's ranges, or the same ones that were there before, without these. */
+static struct gate_ports share_run(struct runs *runs, struct table *table, struct gate_ports last)
+{
+	const struct gate_range *ranges = &table->ranges[last.first];
+	uint32_t at;
+
+	if (runs->count * 2 >= runs->buckets_count)
+		runs_grow(runs, table);
+	at = hash_of(ranges, last.count) & (runs->buckets_count - 1);
+	for (; runs->buckets[at].count; at = (at + 1) & (runs->buckets_count - 1)) {
+		struct gate_ports known = runs->buckets[at];
+
+		if (known.count == last.count &&
+		    !memcmp(&table->ranges[known.first], ranges, last.count * sizeof(*ranges))) {
+			table->ranges_count = last.first;
+			return known;
+		}
+	}
+	runs->buckets[at] = last;
+	runs->count++;
+	return last;
+}
+
+static int build_run(struct compiler *compiler, struct entry *entries, size_t count,
+		     struct gate_ports *ret_run)
 {
 	struct table *table = compiler->table;
 	size_t first = table->ranges_count;
 
+	if (count > 1 && compiler->expiring)
+		qsort_r(entries, count, sizeof(*entries), by_expiry, (void *)compiler->ruleset);
 	for (size_t i = 0; i < count; i++) {
 		int error = add_clause(compiler, first,
 				       &compiler->ruleset->clauses[entries[i].clause]);
@@ -582,30 +674,60 @@ static int build_pair(struct compiler *compiler, const struct entry *entries, si
 			return error;
 	}
 	join_neighbours(table, first);
+	*ret_run = share_run(
+		&compiler->runs, table,
+		(struct gate_ports){ (uint32_t)first, (uint32_t)(table->ranges_count - first) });
+	return 0;
+}
+
+/* @entries: @count clauses between the same two classes. Mostly there is one. */
+static int build_pair(struct compiler *compiler, struct entry *entries, size_t count)
+{
+	struct table *table = compiler->table;
+	struct gate_ports *alone = &compiler->alone[entries[0].clause], run = {};
+
+	if (count == 1)
+		run = *alone;
+	if (!run.count) {
+		int error = build_run(compiler, entries, count, &run);
+
+		if (error)
+			return error;
+	}
+	if (count == 1)
+		*alone = run;
 	table->pairs = mem_grow(table->pairs, table->pairs_count, &table->pairs_capacity,
 				sizeof(*table->pairs));
-	table->pairs[table->pairs_count++] = (struct table_pair){
-		entries[0].classes, { (uint32_t)first, (uint32_t)(table->ranges_count - first) }
-	};
+	table->pairs[table->pairs_count++] = (struct table_pair){ entries[0].classes, run };
 	return 0;
+}
+
+static bool is_expiring(const struct ruleset *ruleset)
+{
+	for (size_t i = 0; i < ruleset->rules_count; i++)
+		if (ruleset->rules[i].expires != EXPIRES_NEVER)
+			return true;
+	return false;
 }
 
 static int build_pairs(struct compiler *compiler)
 {
-	struct entries entries = {};
-	int error = check_entries(compiler);
+	_free_ struct entry *entries = NULL;
+	size_t count;
+	int error = count_entries(compiler, &count);
 
 	if (error)
 		return error;
-	expand(compiler, &entries);
-	for (size_t i = 0, next; i < entries.count && !error; i = next) {
-		for (next = i + 1; next < entries.count; next++)
-			if (memcmp(&entries.items[i].classes, &entries.items[next].classes,
+	compiler->expiring = is_expiring(compiler->ruleset);
+	compiler->alone = mem_alloc(compiler->ruleset->clauses_count * sizeof(*compiler->alone));
+	entries = expand(compiler, count);
+	for (size_t i = 0, next; i < count && !error; i = next) {
+		for (next = i + 1; next < count; next++)
+			if (memcmp(&entries[i].classes, &entries[next].classes,
 				   sizeof(struct gate_pair)))
 				break;
-		error = build_pair(compiler, &entries.items[i], next - i);
+		error = build_pair(compiler, &entries[i], next - i);
 	}
-	free(entries.items);
 	return error;
 }
 
@@ -694,6 +816,8 @@ static void compiler_free(struct compiler *compiler)
 	free(compiler->wide);
 	free(compiler->fine);
 	free(compiler->coarse);
+	free(compiler->alone);
+	free(compiler->runs.buckets);
 	intern_free(&compiler->signatures);
 }
 
