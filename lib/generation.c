@@ -135,20 +135,29 @@ static uint64_t to_boot_clock(int64_t expires)
 	return (uint64_t)(boot.tv_sec + left) * 1000000000u;
 }
 
-static struct rows range_rows(const struct gate_policy *policy)
+/* Many ranges are of one rule: what is true of a rule is found out once. */
+struct rule_facts {
+	uint64_t expires;
+	uint32_t id;
+};
+
+static void write_ranges(void *values, const void *context)
 {
+	const struct gate_policy *policy = context;
 	const struct table *table = policy->table;
-	struct rows rows = rows_new(table->ranges_count, sizeof(uint32_t),
-				    sizeof(struct gate_range));
+	_free_ struct rule_facts *facts = mem_alloc(table->rules_count * sizeof(*facts));
+	struct gate_range *ranges = values;
 
-	for (uint32_t i = 0; i < table->ranges_count; i++) {
-		struct gate_range range = table->ranges[i];
-
-		range.expires = to_boot_clock(table->rules[range.order].expires);
-		range.rule = ids_get(policy->ids, IDS_RULE, table->rules[range.order].label);
-		rows_add(&rows, &i, &range);
+	for (size_t i = 0; i < table->rules_count; i++)
+		facts[i] = (struct rule_facts){
+			.expires = to_boot_clock(table->rules[i].expires),
+			.id = ids_get(policy->ids, IDS_RULE, table->rules[i].label),
+		};
+	for (size_t i = 0; i < table->ranges_count; i++) {
+		ranges[i] = table->ranges[i];
+		ranges[i].expires = facts[ranges[i].order].expires;
+		ranges[i].rule = facts[ranges[i].order].id;
 	}
-	return rows;
 }
 
 static void add_slot(struct rows *rows, const char *interface, uint32_t slot)
@@ -184,10 +193,8 @@ static struct rows rows_of(const struct gate_policy *policy, enum kernel_table t
 		return prefix_rows(policy, table == TABLE_PREFIX4);
 	case TABLE_PAIRS:
 		return pair_rows(policy->table);
-	case TABLE_SLOTS:
-		return slot_rows(policy);
 	default:
-		return range_rows(policy);
+		return slot_rows(policy);
 	}
 }
 
@@ -196,22 +203,40 @@ static int open_map(const struct state *state, const char *name)
 	return kernel_map_open(state->pins, name);
 }
 
+static int build_ranges(const struct gate_policy *policy, int *ret_table)
+{
+	const struct table *table = policy->table;
+
+	*ret_table = kernel_table_create(TABLE_RANGES, (uint32_t)table->ranges_count);
+	if (*ret_table < 0)
+		return *ret_table;
+	return table->ranges_count ?
+		       kernel_table_write(*ret_table, table->ranges_count * sizeof(*table->ranges),
+					  write_ranges, policy) :
+		       0;
+}
+
+static int build_rows(const struct gate_policy *policy, enum kernel_table table, int *ret_table)
+{
+	struct rows rows = rows_of(policy, table);
+	int error;
+
+	*ret_table = kernel_table_create(table, rows.count);
+	error = *ret_table < 0 ? *ret_table :
+				 kernel_map_fill(*ret_table, rows.keys, rows.values, rows.count);
+	rows_free(&rows);
+	return error;
+}
+
 /* A new table, and where it belongs. Both descriptors are in @put, or -1, whatever happens. */
 static int build_table(const struct state *state, const struct gate_policy *policy,
 		       enum kernel_table table, struct kernel_put *put)
 {
-	struct rows rows;
-	int error;
-
 	put->map = open_map(state, kernel_table_name(table));
 	if (put->map < 0)
 		return put->map;
-	rows = rows_of(policy, table);
-	put->value = kernel_table_create(table, rows.count);
-	error = put->value < 0 ? put->value :
-				 kernel_map_fill(put->value, rows.keys, rows.values, rows.count);
-	rows_free(&rows);
-	return error;
+	return table == TABLE_RANGES ? build_ranges(policy, &put->value) :
+				       build_rows(policy, table, &put->value);
 }
 
 static int build_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "filter.h"
@@ -97,7 +98,7 @@ static const struct {
 	[TABLE_PAIRS] = { "pairs", BPF_MAP_TYPE_HASH, sizeof(struct gate_pair),
 			  sizeof(struct gate_ports), 0 },
 	[TABLE_RANGES] = { "ranges", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_range),
-			   BPF_F_INNER_MAP },
+			   BPF_F_INNER_MAP | BPF_F_MMAPABLE },
 	[TABLE_SLOTS] = { "slots", BPF_MAP_TYPE_HASH, 4, 4, 0 },
 	[TABLE_FLOWS4] = { "flows4", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow4_key),
 			   sizeof(struct gate_flow), 0 },
@@ -119,6 +120,17 @@ int kernel_table_create(enum kernel_table table, uint32_t entries)
 				tables[table].value, entries ? entries : 1, &options);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int kernel_table_write(int table, size_t size, void (*write)(void *values, const void *context),
+		       const void *context)
+{
+	void *values = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, table, 0);
+
+	if (values == MAP_FAILED)
+		return -errno;
+	write(values, context);
+	return munmap(values, size) ? -errno : 0;
 }
 
 const char *kernel_table_name(enum kernel_table table)

@@ -51,6 +51,13 @@ enum kernel_table {
 /* A new inner map. */
 int kernel_table_create(enum kernel_table table, uint32_t entries);
 
+/*
+ * Hands the memory of a new TABLE_RANGES to @write, @size bytes of it: an array has no keys, and
+ * filling it by them takes half a second for what memory takes in milliseconds.
+ */
+int kernel_table_write(int table, size_t size, void (*write)(void *values, const void *context),
+		       const void *context);
+
 const char *kernel_table_name(enum kernel_table table);
 
 /* The inner map at @index; needs CAP_SYS_ADMIN. -ENOENT: there is none. */
