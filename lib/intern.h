@@ -6,18 +6,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arena.h"
+
+struct intern_bucket;
+
 struct interned {
 	void *bytes;
 	size_t size;
-	uint32_t hash;
 };
 
 struct intern {
 	struct interned *items; /* by number */
 	size_t count;
 	size_t capacity;
-	uint32_t *buckets; /* number + 1; 0: free */
+	struct intern_bucket *buckets;
 	size_t buckets_count;
+	struct arena arena; /* of the items' bytes */
 };
 
 uint32_t intern_add(struct intern *intern, const void *bytes, size_t size);

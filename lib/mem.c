@@ -19,6 +19,11 @@ void *mem_alloc(size_t size)
 	return checked(calloc(1, size ? size : 1));
 }
 
+void *mem_alloc_raw(size_t size)
+{
+	return checked(malloc(size ? size : 1));
+}
+
 char *mem_strdup(const char *text)
 {
 	return checked(strdup(text));

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,15 +23,20 @@ struct selected {
 
 #define NOT_KEPT UINT32_MAX
 
+/* All that were, by their text. */
+struct selections {
+	struct intern words;
+	struct selected *items;
+	size_t capacity;
+};
+
 struct resolver {
 	const struct policy *policy;
 	const struct inventory *inventory;
 	struct diag *diag;
 	struct ruleset *ruleset;
 	int64_t now;
-	struct intern words;	   /* selectors that were looked up, by side and text */
-	struct selected *selected; /* and what each of them is */
-	size_t selected_capacity;
+	struct selections selections[SIDE_MAX];
 	struct intern sets; /* by their ranges, for equal sets to be one */
 	const char **users; /* who has an untagged device, sorted */
 	size_t users_count;
@@ -53,28 +59,36 @@ static uint32_t keep_set(struct resolver *resolver, struct set *set)
 }
 
 /*
- * The set of one selector; empty where there is an error. Thousands of rules use the same ones; what there is something
- * to tell about is looked up again, to be told at every place.
+ * The set of one selector; empty where there is an error. Thousands of rules use the same ones; what
+ * there is something to tell about is looked up again, to be told at every place.
  */
 static struct selected *select_word(struct resolver *resolver, const struct word *word,
 				    enum side side)
 {
-	_free_ char *key = mem_printf("%d%s", side, word->text);
-	size_t known = resolver->words.count, findings = resolver->diag->count;
-	uint32_t number = intern_add(&resolver->words, key, strlen(key));
+	struct selections *selections = &resolver->selections[side];
+	size_t known = selections->words.count, findings = resolver->diag->count;
+	uint32_t number = intern_add(&selections->words, word->text, strlen(word->text));
 	struct selected selected = { .number = NOT_KEPT };
 
-	if (number < known && !resolver->selected[number].told)
-		return &resolver->selected[number];
+	if (number < known && !selections->items[number].told)
+		return &selections->items[number];
 	select_set(resolver->inventory, word, side, resolver->diag, &selected.set);
 	set_normalise(&selected.set);
 	selected.told = resolver->diag->count > findings;
-	resolver->selected = mem_grow(resolver->selected, number, &resolver->selected_capacity,
-				      sizeof(*resolver->selected));
+	selections->items = mem_grow(selections->items, number, &selections->capacity,
+				     sizeof(*selections->items));
 	if (number < known)
-		set_free(&resolver->selected[number].set);
-	resolver->selected[number] = selected;
-	return &resolver->selected[number];
+		set_free(&selections->items[number].set);
+	selections->items[number] = selected;
+	return &selections->items[number];
+}
+
+static void selections_free(struct selections *selections)
+{
+	for (size_t i = 0; i < selections->words.count; i++)
+		set_free(&selections->items[i].set);
+	free(selections->items);
+	intern_free(&selections->words);
 }
 
 static uint32_t keep_selected(struct resolver *resolver, struct selected *selected)
@@ -393,15 +407,23 @@ static void warn_empty(struct resolver *resolver, const struct words *words)
 			     "this list is empty: the rule matches nothing");
 }
 
+static char *label_of(const struct policy_rule *rule)
+{
+	char text[32];
+
+	if (rule->name.text)
+		return mem_strdup(rule->name.text);
+	snprintf(text, sizeof(text), "%s[%zu]", rule->grant ? "grants" : "acls", rule->number);
+	return mem_strdup(text);
+}
+
 static void resolve_rule(struct resolver *resolver, uint32_t number)
 {
 	const struct policy_rule *rule = &resolver->policy->rules[number];
 
 	resolver->ruleset->rules[number] = (struct rule){
 		.place = rule->place,
-		.label = rule->name.text ? mem_strdup(rule->name.text) :
-					   mem_printf("%s[%zu]", rule->grant ? "grants" : "acls",
-						      rule->number),
+		.label = label_of(rule),
 		.expires = resolve_expiry(resolver, rule),
 	};
 	warn_empty(resolver, &rule->src);
@@ -483,11 +505,10 @@ static void take_sets(struct resolver *resolver)
 
 	ruleset->sets_count = resolver->sets.count;
 	ruleset->sets = mem_alloc(ruleset->sets_count * sizeof(*ruleset->sets));
-	for (size_t i = 0; i < ruleset->sets_count; i++) {
-		struct interned *item = &resolver->sets.items[i];
+	for (uint32_t i = 0; i < ruleset->sets_count; i++) {
+		struct set set = kept_set(resolver, i);
 
-		ruleset->sets[i] = (struct set){ .ranges = TAKE_PTR(item->bytes),
-						 .count = item->size / sizeof(struct range) };
+		set_append_set(&ruleset->sets[i], &set);
 	}
 	intern_free(&resolver->sets);
 }
@@ -523,11 +544,22 @@ static bool is_printable(const char *text)
 	return true;
 }
 
-/* Counters go by label, so a label must mean one rule. */
-static void check_labels(const struct ruleset *ruleset, struct diag *diag)
+static bool is_any_named(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->rules_count; i++)
+		if (policy->rules[i].name.text)
+			return true;
+	return false;
+}
+
+/* Counters go by label, so a label must mean one rule; those that we make do. */
+static void check_labels(const struct policy *policy, const struct ruleset *ruleset,
+			 struct diag *diag)
 {
 	struct intern labels = {};
 
+	if (!is_any_named(policy))
+		return;
 	for (size_t i = 0; i < ruleset->rules_count; i++) {
 		const struct rule *rule = &ruleset->rules[i];
 		size_t seen = labels.count;
@@ -561,15 +593,13 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 	ruleset.rules = mem_alloc(ruleset.rules_count * sizeof(*ruleset.rules));
 	for (size_t i = 0; i < policy->rules_count; i++)
 		resolve_rule(&resolver, (uint32_t)i);
-	check_labels(&ruleset, diag);
+	check_labels(policy, &ruleset, diag);
 	settings_resolve(inventory, diag, &ruleset.settings);
 	for (size_t i = 0; i < policy->tests_count; i++)
 		resolve_test(&resolver, &policy->tests[i]);
 	take_sets(&resolver);
-	for (size_t i = 0; i < resolver.words.count; i++)
-		set_free(&resolver.selected[i].set);
-	free(resolver.selected);
-	intern_free(&resolver.words);
+	for (enum side side = 0; side < SIDE_MAX; side++)
+		selections_free(&resolver.selections[side]);
 	free(resolver.users);
 	*ret_ruleset = ruleset;
 }

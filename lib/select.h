@@ -20,6 +20,7 @@
 enum side {
 	SIDE_SOURCE,
 	SIDE_DESTINATION,
+	SIDE_MAX
 };
 
 /*
