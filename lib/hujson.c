@@ -57,7 +57,15 @@ static int unexpected(struct scanner *scanner, const char *wanted)
 
 static void blank(struct scanner *scanner, size_t from, size_t to)
 {
-	memset(scanner->out->json + from, ' ', to - from);
+	const struct source *source = scanner->source;
+	struct hujson *out = scanner->out;
+
+	if (!out->copy) {
+		out->copy = mem_alloc_raw(source->size + 1);
+		memcpy(out->copy, source->text, source->size + 1);
+		out->json = out->copy;
+	}
+	memset(out->copy + from, ' ', to - from);
 }
 
 /* Steps over one character that may be any but a control character. */
@@ -359,12 +367,10 @@ static int scan(struct scanner *scanner)
 
 int hujson_scan(const struct source *source, struct diag *diag, struct hujson *ret_hujson)
 {
-	struct hujson out = { .size = source->size };
+	struct hujson out = { .json = source->text, .size = source->size };
 	struct scanner scanner = { .source = source, .diag = diag, .out = &out, .key = PLACE_NONE };
 	int error;
 
-	out.json = mem_alloc(source->size + 1);
-	memcpy(out.json, source->text, source->size);
 	error = scan(&scanner);
 	if (error)
 		hujson_free(&out);
@@ -375,7 +381,7 @@ int hujson_scan(const struct source *source, struct diag *diag, struct hujson *r
 
 void hujson_free(struct hujson *hujson)
 {
-	free(hujson->json);
+	free(hujson->copy);
 	free(hujson->places);
 	*hujson = (struct hujson){};
 }

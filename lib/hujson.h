@@ -22,14 +22,18 @@ struct hujson_place {
 };
 
 struct hujson {
-	char *json; /* NUL-terminated */
+	const char *json; /* NUL-terminated; the source's own text where that is plain JSON */
+	char *copy;	  /* ... or else this one */
 	size_t size;
 	struct hujson_place *places; /* of every value, a container before what is in it */
 	size_t count;
 	size_t capacity;
 };
 
-/* Returns 0, or -EINVAL with an error in @diag: the first, for what follows has no meaning. */
+/*
+ * The source must outlive the result. Returns 0, or -EINVAL with an error in @diag: the first, for
+ * what follows has no meaning.
+ */
 int hujson_scan(const struct source *source, struct diag *diag, struct hujson *ret_hujson);
 
 void hujson_free(struct hujson *hujson);

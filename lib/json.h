@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A JSON document of which every value knows its place. A thin layer over cJSON, whose types stay
- * in json.c: a `const struct json *` is one of its nodes.
+ * A JSON document of which every value knows its place. cJSON reads it and stays in json.c; what
+ * it read is kept in a third of the memory. Equal keys of a document are one string.
  */
 #ifndef ACLGATE_JSON_H
 #define ACLGATE_JSON_H
@@ -29,6 +29,9 @@ enum json_type {
  * @diag as well, but the document is there, so that what else is wrong with it can be told.
  */
 int json_parse(const struct source *source, struct diag *diag, struct json_document **ret_document);
+
+/* Leaves only strings and keys, which what was made of the document points to. */
+void json_drop_values(struct json_document *document);
 
 void json_free(struct json_document *document);
 

@@ -132,7 +132,7 @@ static void unknown_key(struct parser *parser, const struct json *member,
 static const struct field *find_field(const struct field *fields, size_t count, const char *key)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!strcasecmp(fields[i].key, key))
+		if ((fields[i].key[0] | 32) == (key[0] | 32) && !strcasecmp(fields[i].key, key))
 			return &fields[i];
 	return NULL;
 }
@@ -635,6 +635,9 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 	    !has_section(policy.documents[0], "grants"))
 		diag_warning(diag, json_place(policy.documents[0], json_root(policy.documents[0])),
 			     "neither \"acls\" nor \"grants\": everything is denied");
+	json_drop_values(policy.documents[0]);
+	if (inventory)
+		json_drop_values(policy.documents[1]);
 	*ret_policy = policy;
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The policy as it is written: names, not addresses. Every word knows its place. Words point into
- * the documents, which the policy owns; the sources must outlive it.
+ * The policy as it is written: names, not addresses. Every word knows its place. Words are
+ * strings of the documents, which the policy owns; the sources must outlive it.
  */
 #ifndef ACLGATE_POLICY_H
 #define ACLGATE_POLICY_H
