@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -107,16 +108,6 @@ static struct rows prefix_rows(const struct gate_policy *policy, bool ipv4)
 	return rows;
 }
 
-static struct rows pair_rows(const struct table *table)
-{
-	struct rows rows = rows_new(table->pairs_count, sizeof(struct gate_pair),
-				    sizeof(struct gate_ports));
-
-	for (size_t i = 0; i < table->pairs_count; i++)
-		rows_add(&rows, &table->pairs[i].classes, &table->pairs[i].ports);
-	return rows;
-}
-
 /* A deadline in seconds since the epoch, on the clock that the programs have. */
 static uint64_t to_boot_clock(int64_t expires)
 {
@@ -191,8 +182,6 @@ static struct rows rows_of(const struct gate_policy *policy, enum kernel_table t
 	case TABLE_PREFIX4:
 	case TABLE_PREFIX6:
 		return prefix_rows(policy, table == TABLE_PREFIX4);
-	case TABLE_PAIRS:
-		return pair_rows(policy->table);
 	default:
 		return slot_rows(policy);
 	}
@@ -228,6 +217,67 @@ static int build_rows(const struct gate_policy *policy, enum kernel_table table,
 	return error;
 }
 
+/* Pairs that the kernel gets in one call: enough of them, and no second copy of all. */
+#define PAIRS_AT_ONCE 4096
+
+/* Some of the pairs of a table, and who brings them. */
+struct share {
+	const struct table_pair *pairs;
+	size_t count;
+	int map;
+	int error;
+	pthread_t thread;
+};
+
+static int fill_slice(int map, const struct table_pair *pairs, uint32_t count)
+{
+	struct gate_pair keys[PAIRS_AT_ONCE];
+	struct gate_ports values[PAIRS_AT_ONCE];
+
+	for (uint32_t i = 0; i < count; i++) {
+		keys[i] = pairs[i].classes;
+		values[i] = pairs[i].ports;
+	}
+	return kernel_map_fill(map, keys, values, count);
+}
+
+static void *fill_share(void *argument)
+{
+	struct share *share = argument;
+
+	for (size_t i = 0; i < share->count && !share->error; i += PAIRS_AT_ONCE) {
+		size_t rest = share->count - i;
+
+		share->error = fill_slice(share->map, share->pairs + i,
+					  rest < PAIRS_AT_ONCE ? (uint32_t)rest : PAIRS_AT_ONCE);
+	}
+	return NULL;
+}
+
+/* The kernel takes 400 ns for an element, so that with many of them a second thread pays. */
+static int fill_pairs(int map, const struct table *table)
+{
+	size_t half = table->pairs_count > 4 * PAIRS_AT_ONCE ? table->pairs_count / 2 : 0;
+	struct share first = { .pairs = table->pairs, .count = half, .map = map };
+	struct share second = { .pairs = table->pairs + half,
+				.count = table->pairs_count - half,
+				.map = map };
+	bool alone = !half || pthread_create(&first.thread, NULL, fill_share, &first);
+
+	if (alone)
+		fill_share(&first);
+	fill_share(&second);
+	if (!alone)
+		pthread_join(first.thread, NULL);
+	return first.error ? first.error : second.error;
+}
+
+static int build_pairs(const struct table *table, int *ret_table)
+{
+	*ret_table = kernel_table_create(TABLE_PAIRS, (uint32_t)table->pairs_count);
+	return *ret_table < 0 ? *ret_table : fill_pairs(*ret_table, table);
+}
+
 /* A new table, and where it belongs. Both descriptors are in @put, or -1, whatever happens. */
 static int build_table(const struct state *state, const struct gate_policy *policy,
 		       enum kernel_table table, struct kernel_put *put)
@@ -235,8 +285,11 @@ static int build_table(const struct state *state, const struct gate_policy *poli
 	put->map = open_map(state, kernel_table_name(table));
 	if (put->map < 0)
 		return put->map;
-	return table == TABLE_RANGES ? build_ranges(policy, &put->value) :
-				       build_rows(policy, table, &put->value);
+	if (table == TABLE_PAIRS)
+		return build_pairs(policy->table, &put->value);
+	if (table == TABLE_RANGES)
+		return build_ranges(policy, &put->value);
+	return build_rows(policy, table, &put->value);
 }
 
 static int build_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot)
