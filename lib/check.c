@@ -130,6 +130,7 @@ int check_sources(struct checked *checked, const struct box *box)
 	inventory_build(&checked->policy, box, diag, &checked->inventory);
 	select_check_ipsets(&checked->inventory, diag);
 	resolve(&checked->policy, &checked->inventory, time(NULL), diag, &checked->ruleset);
+	policy_drop_rules(&checked->policy);
 	if (diag->errors)
 		return -EINVAL;
 	return table_compile(&checked->ruleset, &checked->inventory, &checked->sources, diag,

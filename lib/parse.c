@@ -61,7 +61,8 @@ static void read_words(struct parser *parser, const struct json *value, void *ta
 	if (!expect(parser, value, JSON_ARRAY))
 		return;
 	words->place = place_of(parser, value);
-	words->items = mem_alloc(json_count(value) * sizeof(*words->items));
+	words->items = arena_alloc(&parser->policy->arena,
+				   json_count(value) * sizeof(*words->items));
 	for (const struct json *item = json_first(value); item; item = json_next(item))
 		if (expect(parser, item, JSON_STRING))
 			read_word(parser, item, &words->items[words->count++]);
@@ -228,7 +229,6 @@ static struct words take_one(struct parser *parser, place_t place, struct words 
 		if (given(&taken)) {
 			diag_error(parser->diag, lists[i]->place, "only one of %s may be specified",
 				   names);
-			free(lists[i]->items);
 		} else {
 			taken = *lists[i];
 		}
@@ -366,11 +366,9 @@ static void fold_test(struct parser *parser, struct test_fields *fields)
 	if (fields->user.text && test->src.text)
 		diag_error(parser->diag, fields->user.place,
 			   "only one of \"src\" and \"user\" may be specified");
-	if (given(&fields->allow) && given(&test->accept)) {
+	if (given(&fields->allow) && given(&test->accept))
 		diag_error(parser->diag, fields->allow.place,
 			   "only one of \"accept\" and \"allow\" may be specified");
-		free(fields->allow.items);
-	}
 	if (!test->src.text)
 		test->src = fields->user;
 	if (!given(&test->accept))
@@ -642,43 +640,23 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 	return 0;
 }
 
-static void free_groups(struct policy_group *groups, size_t count)
+void policy_drop_rules(struct policy *policy)
 {
-	for (size_t i = 0; i < count; i++)
-		free(groups[i].members.items);
-	free(groups);
-}
-
-static void free_devices(struct policy *policy)
-{
-	for (size_t i = 0; i < policy->devices_count; i++) {
-		free(policy->devices[i].addresses.items);
-		free(policy->devices[i].routes.items);
-		free(policy->devices[i].tags.items);
-	}
-	free(policy->devices);
+	free(TAKE_PTR(policy->rules));
+	policy->rules_count = policy->rules_capacity = 0;
 }
 
 void policy_free(struct policy *policy)
 {
-	for (size_t i = 0; i < policy->rules_count; i++) {
-		free(policy->rules[i].ip.items);
-		free(policy->rules[i].users.items);
-		free(policy->rules[i].src.items);
-		free(policy->rules[i].dst.items);
-	}
-	free(policy->rules);
-	for (size_t i = 0; i < policy->tests_count; i++) {
-		free(policy->tests[i].accept.items);
-		free(policy->tests[i].deny.items);
-	}
+	policy_drop_rules(policy);
 	free(policy->tests);
 	free(policy->hosts);
-	free_groups(policy->groups, policy->groups_count);
-	free_groups(policy->ipsets, policy->ipsets_count);
-	free_groups(policy->tag_owners, policy->tag_owners_count);
-	free_devices(policy);
+	free(policy->groups);
+	free(policy->ipsets);
+	free(policy->tag_owners);
+	free(policy->devices);
 	free(policy->interfaces);
+	arena_free(&policy->arena);
 	json_free(policy->documents[0]);
 	json_free(policy->documents[1]);
 	*policy = (struct policy){};

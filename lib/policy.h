@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "abi.h"
+#include "arena.h"
 #include "diag.h"
 #include "source.h"
 
@@ -88,6 +89,7 @@ struct policy_test {
 
 struct policy {
 	struct json_document *documents[2]; /* policy, inventory */
+	struct arena arena;		    /* of the lists of words */
 	place_t inventory;		    /* where the inventory begins; PLACE_NONE without one */
 	struct policy_host *hosts;
 	size_t hosts_count, hosts_capacity;
@@ -118,6 +120,9 @@ struct policy {
  */
 int policy_parse(const struct source *file, const struct source *inventory, struct diag *diag,
 		 struct policy *ret_policy);
+
+/* What the rules say is in a ruleset, and nobody asks for how it was written: it is most of it. */
+void policy_drop_rules(struct policy *policy);
 
 void policy_free(struct policy *policy);
 
