@@ -408,10 +408,17 @@ static void emit_identities(struct compiler *compiler)
 	emit_run(table, &run);
 }
 
-/* A clause for one pair of classes. */
+/* A clause for one pair of classes, in the bucket of one of them. */
 struct entry {
-	struct gate_pair classes;
+	uint32_t other; /* class */
 	uint32_t clause;
+};
+
+/* Entries by class; those of the n-th class end at ends[n]. */
+struct buckets {
+	struct entry *entries;
+	size_t *ends;
+	size_t count;
 };
 
 /* Of one pair, the rule that lasts longest comes first, then the first in the file. */
@@ -435,7 +442,55 @@ static uint32_t level_of(const struct gate_pair *classes)
 	return classes->destination & GATE_COARSE ? GATE_HAS_FINE_COARSE : GATE_HAS_FINE_FINE;
 }
 
-static void expand_clause(struct compiler *compiler, uint32_t number, struct entry **end)
+static size_t rank(const struct table *table, uint32_t class)
+{
+	return class & GATE_COARSE ? table->fine + (class & ~GATE_COARSE) : class;
+}
+
+static uint32_t class_at(const struct table *table, size_t rank)
+{
+	return rank < table->fine ? (uint32_t)rank : GATE_COARSE | (uint32_t)(rank - table->fine);
+}
+
+/* Room for the entries of every clause, by destination or by source. */
+static struct buckets buckets_new(const struct compiler *compiler, bool by_source)
+{
+	const struct table *table = compiler->table;
+	struct buckets buckets = { .count = (size_t)table->fine + table->coarse };
+	size_t end = 0;
+
+	buckets.ends = mem_alloc(buckets.count * sizeof(*buckets.ends));
+	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++) {
+		const struct clause *clause = &compiler->ruleset->clauses[i];
+		const struct numbers *src = &compiler->classes[clause->src];
+		const struct numbers *dst = &compiler->classes[clause->dst];
+		const struct numbers *own = by_source ? src : dst, *other = by_source ? dst : src;
+
+		for (size_t j = 0; j < own->count; j++)
+			buckets.ends[rank(table, own->items[j])] += other->count;
+	}
+	for (size_t i = 0; i < buckets.count; i++) {
+		size_t begin = end;
+
+		end += buckets.ends[i];
+		buckets.ends[i] = begin; /* and each entry that is added moves it */
+	}
+	buckets.entries = mem_alloc_raw(end * sizeof(*buckets.entries));
+	return buckets;
+}
+
+static void buckets_add(struct buckets *buckets, size_t rank, struct entry entry)
+{
+	buckets->entries[buckets->ends[rank]++] = entry;
+}
+
+static void buckets_free(struct buckets *buckets)
+{
+	free(buckets->entries);
+	free(buckets->ends);
+}
+
+static void expand_clause(struct compiler *compiler, uint32_t number, struct buckets *buckets)
 {
 	const struct clause *clause = &compiler->ruleset->clauses[number];
 	const struct numbers *src = &compiler->classes[clause->src];
@@ -446,52 +501,34 @@ static void expand_clause(struct compiler *compiler, uint32_t number, struct ent
 			struct gate_pair classes = { src->items[s], dst->items[d] };
 
 			compiler->table->features |= level_of(&classes);
-			*(*end)++ = (struct entry){ classes, number };
+			buckets_add(buckets, rank(compiler->table, classes.destination),
+				    (struct entry){ classes.source, number });
 		}
 	}
 }
 
-static size_t rank(const struct table *table, uint32_t class)
+/* By source, there by destination, there in the order of the file: a radix sort of two digits. */
+static struct buckets expand(struct compiler *compiler)
 {
-	return class & GATE_COARSE ? table->fine + (class & ~GATE_COARSE) : class;
-}
-
-/* Sorts by source or by destination, and leaves those that are equal in their order. */
-static void sort_entries(const struct table *table, const struct entry *from, struct entry *to,
-			 size_t count, bool source)
-{
-	size_t classes = (size_t)table->fine + table->coarse, next = 0;
-	_free_ size_t *places = mem_alloc(classes * sizeof(*places));
-
-	for (size_t i = 0; i < count; i++)
-		places[rank(table,
-			    source ? from[i].classes.source : from[i].classes.destination)]++;
-	for (size_t i = 0; i < classes; i++) {
-		size_t here = places[i];
-
-		places[i] = next;
-		next += here;
-	}
-	for (size_t i = 0; i < count; i++)
-		to[places[rank(table, source ? from[i].classes.source :
-					       from[i].classes.destination)]++] = from[i];
-}
-
-/* By pair, then in the order of the file; there are @count of them. */
-static struct entry *expand(struct compiler *compiler, size_t count)
-{
-	struct entry *entries = mem_alloc(count * sizeof(*entries)), *end = entries;
-	_free_ struct entry *spare = mem_alloc(count * sizeof(*spare));
+	const struct table *table = compiler->table;
+	_cleanup_(buckets_free) struct buckets by_destination = buckets_new(compiler, false);
+	struct buckets by_source = buckets_new(compiler, true);
+	size_t next = 0;
 
 	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++)
-		expand_clause(compiler, (uint32_t)i, &end);
-	sort_entries(compiler->table, entries, spare, count, false);
-	sort_entries(compiler->table, spare, entries, count, true);
-	return entries;
+		expand_clause(compiler, (uint32_t)i, &by_destination);
+	for (size_t i = 0; i < by_destination.count; i++)
+		for (; next < by_destination.ends[i]; next++) {
+			const struct entry *entry = &by_destination.entries[next];
+
+			buckets_add(&by_source, rank(table, entry->other),
+				    (struct entry){ class_at(table, i), entry->clause });
+		}
+	return by_source;
 }
 
 /* Told before anything is multiplied out. */
-static int count_entries(const struct compiler *compiler, size_t *ret_count)
+static int check_entries(const struct compiler *compiler)
 {
 	const struct ruleset *ruleset = compiler->ruleset;
 	uint64_t total = 0, most = 0;
@@ -508,10 +545,8 @@ static int count_entries(const struct compiler *compiler, size_t *ret_count)
 			rule = clause->rule;
 		}
 	}
-	if (total <= TABLE_ENTRIES_MAX) {
-		*ret_count = (size_t)total;
+	if (total <= TABLE_ENTRIES_MAX)
 		return 0;
-	}
 	diag_error(compiler->diag, ruleset->rules[rule].place,
 		   "the rules name %llu pairs of classes of devices, and %d are the limit; this "
 		   "rule names %llu of them",
@@ -680,8 +715,9 @@ static int build_run(struct compiler *compiler, struct entry *entries, size_t co
 	return 0;
 }
 
-/* @entries: @count clauses between the same two classes. Mostly there is one. */
-static int build_pair(struct compiler *compiler, struct entry *entries, size_t count)
+/* @entries: @count clauses that open something between @source and the same class. */
+static int build_pair(struct compiler *compiler, uint32_t source, struct entry *entries,
+		      size_t count)
 {
 	struct table *table = compiler->table;
 	struct gate_ports *alone = &compiler->alone[entries[0].clause], run = {};
@@ -698,7 +734,8 @@ static int build_pair(struct compiler *compiler, struct entry *entries, size_t c
 		*alone = run;
 	table->pairs = mem_grow(table->pairs, table->pairs_count, &table->pairs_capacity,
 				sizeof(*table->pairs));
-	table->pairs[table->pairs_count++] = (struct table_pair){ entries[0].classes, run };
+	table->pairs[table->pairs_count++] = (struct table_pair){ { source, entries[0].other },
+								  run };
 	return 0;
 }
 
@@ -710,24 +747,35 @@ static bool is_expiring(const struct ruleset *ruleset)
 	return false;
 }
 
+static int build_pairs_of(struct compiler *compiler, uint32_t source, struct entry *entries,
+			  size_t count)
+{
+	int error = 0;
+
+	for (size_t i = 0, next; i < count && !error; i = next) {
+		for (next = i + 1; next < count; next++)
+			if (entries[next].other != entries[i].other)
+				break;
+		error = build_pair(compiler, source, &entries[i], next - i);
+	}
+	return error;
+}
+
 static int build_pairs(struct compiler *compiler)
 {
-	_free_ struct entry *entries = NULL;
-	size_t count;
-	int error = count_entries(compiler, &count);
+	struct buckets buckets;
+	size_t begin = 0;
+	int error = check_entries(compiler);
 
 	if (error)
 		return error;
 	compiler->expiring = is_expiring(compiler->ruleset);
 	compiler->alone = mem_alloc(compiler->ruleset->clauses_count * sizeof(*compiler->alone));
-	entries = expand(compiler, count);
-	for (size_t i = 0, next; i < count && !error; i = next) {
-		for (next = i + 1; next < count; next++)
-			if (memcmp(&entries[i].classes, &entries[next].classes,
-				   sizeof(struct gate_pair)))
-				break;
-		error = build_pair(compiler, &entries[i], next - i);
-	}
+	buckets = expand(compiler);
+	for (size_t i = 0; i < buckets.count && !error; begin = buckets.ends[i++])
+		error = build_pairs_of(compiler, class_at(compiler->table, i),
+				       &buckets.entries[begin], buckets.ends[i] - begin);
+	buckets_free(&buckets);
 	return error;
 }
 
@@ -805,20 +853,25 @@ static void take_settings(struct compiler *compiler)
 			identify(table, &devices[settings->nat_as[slot]], taken->nat_as[slot]);
 }
 
+/* What only the sweep needs, and is in the way of the pairs. */
+static void sweep_free(struct compiler *compiler)
+{
+	free(TAKE_PTR(compiler->events));
+	free(TAKE_PTR(compiler->bounds));
+	free(TAKE_PTR(compiler->intervals));
+	free(TAKE_PTR(compiler->fine));
+	free(TAKE_PTR(compiler->coarse));
+	intern_free(&compiler->signatures);
+}
+
 static void compiler_free(struct compiler *compiler)
 {
 	for (size_t i = 0; i < compiler->ruleset->sets_count; i++)
 		free(compiler->classes[i].items);
 	free(compiler->classes);
-	free(compiler->events);
-	free(compiler->bounds);
-	free(compiler->intervals);
 	free(compiler->wide);
-	free(compiler->fine);
-	free(compiler->coarse);
 	free(compiler->alone);
 	free(compiler->runs.buckets);
-	intern_free(&compiler->signatures);
 }
 
 int table_compile(const struct ruleset *ruleset, const struct inventory *inventory,
@@ -837,6 +890,7 @@ int table_compile(const struct ruleset *ruleset, const struct inventory *invento
 	classify(&compiler);
 	classes_of_sets(&compiler);
 	emit_identities(&compiler);
+	sweep_free(&compiler);
 	take_settings(&compiler);
 	name_rules(&compiler, sources);
 	name_devices(&compiler);
