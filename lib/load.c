@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,6 +66,48 @@ static void warn_absent(const struct table *table, struct diag *diag)
 				table->outside[i]);
 }
 
+static bool has_new_names(const struct ids *ids, const uint32_t known[IDS_KINDS])
+{
+	for (enum ids_kind kind = 0; kind < IDS_KINDS; kind++)
+		if (ids_last(ids, kind) != known[kind])
+			return true;
+	return false;
+}
+
+/* What is in the file stays as it is unless there are names to add. */
+static int number_and_write(const struct state *state, struct checked *checked, struct ids *ids)
+{
+	const uint32_t known[] = {
+		[IDS_DEVICE] = ids_last(ids, IDS_DEVICE), [IDS_RULE] = ids_last(ids, IDS_RULE)
+	};
+	int error = number(&checked->table, ids, &checked->diag);
+
+	if (error || !has_new_names(ids, known))
+		return error;
+	error = ids_write(state, ids);
+	if (error)
+		diag_error(&checked->diag, PLACE_NONE, "%s: %s", state->dir, strerror(-error));
+	return error;
+}
+
+static int prepare_ids(const struct state *state, struct checked *checked, struct ids *ret_ids)
+{
+	struct ids ids = {};
+	int error = ids_read(state, &ids);
+
+	if (error) {
+		diag_error(&checked->diag, PLACE_NONE, "%s/ids: %s", state->dir, strerror(-error));
+		return error;
+	}
+	warn_absent(&checked->table, &checked->diag);
+	error = number_and_write(state, checked, &ids);
+	if (error)
+		ids_free(&ids);
+	else
+		*ret_ids = ids;
+	return error;
+}
+
 static int load_numbered(const struct state *state, struct checked *checked, struct ids *ids,
 			 struct load_report *report)
 {
@@ -72,12 +115,8 @@ static int load_numbered(const struct state *state, struct checked *checked, str
 				      .ids = ids,
 				      .loaded = (uint64_t)time(NULL) };
 	struct diag *diag = &checked->diag;
-	int error = ids_write(state, ids);
+	int error;
 
-	if (error) {
-		diag_error(diag, PLACE_NONE, "%s: %s", state->dir, strerror(-error));
-		return error;
-	}
 	memcpy(policy.sha256, report->sha256, sizeof(policy.sha256));
 	error = gate_load(state, &policy, diag, &report->generation);
 	if (error)
@@ -91,9 +130,39 @@ static int load_numbered(const struct state *state, struct checked *checked, str
 	return 0;
 }
 
+/* Twelve megabytes take 35 ms, in which something else can be done. */
+struct hashing {
+	const struct sources *sources;
+	uint8_t sha256[32];
+	pthread_t thread;
+	bool beside; /* it runs in the thread */
+};
+
+static void *hash(void *argument)
+{
+	struct hashing *hashing = argument;
+
+	digest_sources(hashing->sources, hashing->sha256);
+	return NULL;
+}
+
+static void hashing_start(struct hashing *hashing)
+{
+	hashing->beside = !pthread_create(&hashing->thread, NULL, hash, hashing);
+	if (!hashing->beside)
+		hash(hashing);
+}
+
+static void hashing_finish(struct hashing *hashing)
+{
+	if (hashing->beside)
+		pthread_join(hashing->thread, NULL);
+}
+
 int load_checked(const struct state *state, struct checked *checked, struct load_report *ret_report)
 {
 	_close_ int lock = state_lock(state);
+	struct hashing hashing = { .sources = &checked->sources };
 	struct load_report report = {};
 	struct ids ids = {};
 	int error;
@@ -102,14 +171,10 @@ int load_checked(const struct state *state, struct checked *checked, struct load
 		diag_error(&checked->diag, PLACE_NONE, "%s: %s", state->run, strerror(-lock));
 		return lock;
 	}
-	error = ids_read(state, &ids);
-	if (error) {
-		diag_error(&checked->diag, PLACE_NONE, "%s/ids: %s", state->dir, strerror(-error));
-		return error;
-	}
-	warn_absent(&checked->table, &checked->diag);
-	digest_sources(&checked->sources, report.sha256);
-	error = number(&checked->table, &ids, &checked->diag);
+	hashing_start(&hashing);
+	error = prepare_ids(state, checked, &ids);
+	hashing_finish(&hashing);
+	memcpy(report.sha256, hashing.sha256, sizeof(report.sha256));
 	if (!error)
 		error = load_numbered(state, checked, &ids, &report);
 	ids_free(&ids);
