@@ -292,15 +292,49 @@ static int build_table(const struct state *state, const struct gate_policy *poli
 	return build_rows(policy, table, &put->value);
 }
 
+/* All but the pairs, which take as long as these together: who builds them, and how it went. */
+struct others {
+	const struct state *state;
+	const struct gate_policy *policy;
+	struct kernel_put *puts;
+	int error;
+	pthread_t thread;
+};
+
+static void *build_others(void *argument)
+{
+	struct others *others = argument;
+
+	for (enum kernel_table i = 0; i < GENERATION_TABLES && !others->error; i++)
+		if (i != TABLE_PAIRS)
+			others->error = build_table(others->state, others->policy, i,
+						    &others->puts[i]);
+	return NULL;
+}
+
+static int build_beside(const struct state *state, const struct gate_policy *policy,
+			struct kernel_put *puts)
+{
+	struct others others = { .state = state, .policy = policy, .puts = puts };
+	bool alone = pthread_create(&others.thread, NULL, build_others, &others);
+	int error;
+
+	if (alone)
+		build_others(&others);
+	error = build_table(state, policy, TABLE_PAIRS, &puts[TABLE_PAIRS]);
+	if (!alone)
+		pthread_join(others.thread, NULL);
+	return others.error ? others.error : error;
+}
+
 static int build_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot)
 {
 	struct kernel_put puts[GENERATION_TABLES];
-	int error = 0;
+	int error;
 
 	for (size_t i = 0; i < GENERATION_TABLES; i++)
 		puts[i] = (struct kernel_put){ .map = -1, .key = slot, .value = -1 };
-	for (enum kernel_table i = 0; i < GENERATION_TABLES && !error; i++)
-		error = build_table(state, policy, i, &puts[i]);
+	error = build_beside(state, policy, puts);
 	if (!error)
 		error = kernel_map_put_all(puts, GENERATION_TABLES);
 	for (size_t i = 0; i < GENERATION_TABLES; i++) {

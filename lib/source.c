@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mem.h"
+
+#define READ_SIZE 16384 /* where the size is not known before */
 
 static void find_lines(struct source *source)
 {
@@ -39,18 +42,29 @@ int sources_add(struct sources *sources, const char *name, char *text, size_t si
 	return (int)sources->count++;
 }
 
+/* What a file says that it has, and room to see its end: it may be another size when it is read. */
+static size_t expected_size(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) || !S_ISREG(info.st_mode) || info.st_size > SOURCE_SIZE_MAX)
+		return READ_SIZE;
+	return (size_t)info.st_size + 2;
+}
+
 static int read_all(int fd, char **ret_text, size_t *ret_size)
 {
 	_free_ char *text = NULL;
-	size_t size = 0, capacity = 0;
+	size_t size = 0, capacity = expected_size(fd);
 
+	text = mem_alloc_raw(capacity);
 	for (;;) {
 		ssize_t got;
 
 		if (size > SOURCE_SIZE_MAX)
 			return -EFBIG;
 		if (size + 1 >= capacity) {
-			capacity = capacity ? capacity * 2 : 16384;
+			capacity *= 2;
 			text = realloc(text, capacity);
 			if (!text)
 				abort();
