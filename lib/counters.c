@@ -8,6 +8,8 @@
 #include "kernel.h"
 #include "mem.h"
 
+#define CHUNKS_MAX (GATE_DEVICE_CHUNKS > GATE_RULE_CHUNKS ? GATE_DEVICE_CHUNKS : GATE_RULE_CHUNKS)
+
 static int open_chunk(const struct state *state, enum kernel_table table, uint32_t chunk)
 {
 	char name[32];
@@ -29,29 +31,48 @@ static int create_chunk(const struct state *state, enum kernel_table table, uint
 	return error ? error : TAKE_FD(fd);
 }
 
-/* Pinned first, then put where programs find it: a load that was killed in between is made good. */
+/* Chunks that are pinned, but not where programs find them. */
+struct missing {
+	uint32_t chunks[CHUNKS_MAX];
+	int fds[CHUNKS_MAX];
+	uint32_t count;
+};
+
 static int provide_chunk(const struct state *state, enum kernel_table table, int outer,
-			 uint32_t chunk)
+			 uint32_t chunk, struct missing *missing)
 {
-	_close_ int fd = open_chunk(state, table, chunk);
 	uint32_t id;
+	int fd = open_chunk(state, table, chunk);
 
 	if (fd == -ENOENT)
 		fd = create_chunk(state, table, chunk);
 	if (fd < 0)
 		return fd;
-	if (!kernel_map_get(outer, &chunk, &id))
+	if (!kernel_map_get(outer, &chunk, &id)) {
+		close(fd);
 		return 0;
-	return kernel_map_put(outer, &chunk, &fd);
+	}
+	missing->chunks[missing->count] = chunk;
+	missing->fds[missing->count++] = fd;
+	return 0;
 }
 
+/*
+ * Pinned first, then put where programs find it: a load that was killed in between is made good. In
+ * one batch, for the kernel waits for a grace period after each update of such a map.
+ */
 static int provide(const struct state *state, enum kernel_table table, uint32_t id)
 {
 	_close_ int outer = kernel_map_open(state->pins, kernel_table_name(table));
+	struct missing missing = { .count = 0 };
 	int error = outer < 0 ? outer : 0;
 
 	for (uint32_t chunk = 0; chunk <= id / GATE_CHUNK && !error; chunk++)
-		error = provide_chunk(state, table, outer, chunk);
+		error = provide_chunk(state, table, outer, chunk, &missing);
+	if (!error)
+		error = kernel_map_fill(outer, missing.chunks, missing.fds, missing.count);
+	while (missing.count)
+		close(missing.fds[--missing.count]);
 	return error;
 }
 
