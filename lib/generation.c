@@ -132,23 +132,37 @@ struct rule_facts {
 	uint32_t id;
 };
 
-static void write_ranges(void *values, const void *context)
+struct range_facts {
+	const struct gate_range *ranges;
+	struct rule_facts *rules;
+};
+
+static void write_ranges(struct gate_range *ranges, uint32_t first, uint32_t count,
+			 const void *context)
 {
-	const struct gate_policy *policy = context;
+	const struct range_facts *facts = context;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct gate_range range = facts->ranges[first + i];
+
+		range.expires = facts->rules[range.order].expires;
+		range.rule = facts->rules[range.order].id;
+		ranges[i] = range;
+	}
+}
+
+static int fill_ranges(int map, const struct gate_policy *policy)
+{
 	const struct table *table = policy->table;
-	_free_ struct rule_facts *facts = mem_alloc(table->rules_count * sizeof(*facts));
-	struct gate_range *ranges = values;
+	_free_ struct rule_facts *rules = mem_alloc(table->rules_count * sizeof(*rules));
+	struct range_facts facts = { table->ranges, rules };
 
 	for (size_t i = 0; i < table->rules_count; i++)
-		facts[i] = (struct rule_facts){
+		rules[i] = (struct rule_facts){
 			.expires = to_boot_clock(table->rules[i].expires),
 			.id = ids_get(policy->ids, IDS_RULE, table->rules[i].label),
 		};
-	for (size_t i = 0; i < table->ranges_count; i++) {
-		ranges[i] = table->ranges[i];
-		ranges[i].expires = facts[ranges[i].order].expires;
-		ranges[i].rule = facts[ranges[i].order].id;
-	}
+	return kernel_ranges_write(map, (uint32_t)table->ranges_count, write_ranges, &facts);
 }
 
 static void add_slot(struct rows *rows, const char *interface, uint32_t slot)
@@ -194,15 +208,8 @@ static int open_map(const struct state *state, const char *name)
 
 static int build_ranges(const struct gate_policy *policy, int *ret_table)
 {
-	const struct table *table = policy->table;
-
-	*ret_table = kernel_table_create(TABLE_RANGES, (uint32_t)table->ranges_count);
-	if (*ret_table < 0)
-		return *ret_table;
-	return table->ranges_count ?
-		       kernel_table_write(*ret_table, table->ranges_count * sizeof(*table->ranges),
-					  write_ranges, policy) :
-		       0;
+	*ret_table = kernel_table_create(TABLE_RANGES, (uint32_t)policy->table->ranges_count);
+	return *ret_table < 0 ? *ret_table : fill_ranges(*ret_table, policy);
 }
 
 static int build_rows(const struct gate_policy *policy, enum kernel_table table, int *ret_table)

@@ -122,15 +122,25 @@ int kernel_table_create(enum kernel_table table, uint32_t entries)
 	return fd < 0 ? -errno : fd;
 }
 
-int kernel_table_write(int table, size_t size, void (*write)(void *values, const void *context),
-		       const void *context)
-{
-	void *values = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, table, 0);
+/* A piece of the table that is mapped at once: pages, and elements, as a whole. */
+#define WINDOW_RANGES (4096u * 8)
+#define WINDOW_SIZE   (WINDOW_RANGES * sizeof(struct gate_range))
 
-	if (values == MAP_FAILED)
-		return -errno;
-	write(values, context);
-	return munmap(values, size) ? -errno : 0;
+int kernel_ranges_write(int table, uint32_t count, kernel_write_ranges *write, const void *context)
+{
+	for (uint32_t first = 0; first < count; first += WINDOW_RANGES) {
+		uint32_t part = count - first < WINDOW_RANGES ? count - first : WINDOW_RANGES;
+		size_t size = part * sizeof(struct gate_range);
+		off_t offset = (off_t)(first / WINDOW_RANGES * WINDOW_SIZE);
+		void *ranges = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, table, offset);
+
+		if (ranges == MAP_FAILED)
+			return -errno;
+		write(ranges, first, part, context);
+		if (munmap(ranges, size))
+			return -errno;
+	}
+	return 0;
 }
 
 const char *kernel_table_name(enum kernel_table table)

@@ -51,12 +51,15 @@ enum kernel_table {
 /* A new inner map. */
 int kernel_table_create(enum kernel_table table, uint32_t entries);
 
+/* Fills in @count ranges, which are those of the table from @first on. */
+typedef void kernel_write_ranges(struct gate_range *ranges, uint32_t first, uint32_t count,
+				 const void *context);
+
 /*
- * Hands the memory of a new TABLE_RANGES to @write, @size bytes of it: an array has no keys, and
- * filling it by them takes half a second for what memory takes in milliseconds.
+ * Hands the memory of a new TABLE_RANGES to @write, piece by piece: filling an array by its keys
+ * takes half a second for what memory takes in milliseconds.
  */
-int kernel_table_write(int table, size_t size, void (*write)(void *values, const void *context),
-		       const void *context);
+int kernel_ranges_write(int table, uint32_t count, kernel_write_ranges *write, const void *context);
 
 const char *kernel_table_name(enum kernel_table table);
 
