@@ -525,6 +525,49 @@ START_TEST(credit)
 }
 END_TEST
 
+#define ACL(src, dst)                                                                           \
+	"{\"action\": \"accept\", \"proto\": \"tcp\", \"src\": [\"" src "\"], \"dst\": [\"" dst \
+	"\"]}"
+
+/* @acls between the devices a, b, c of group:all and d; how many pairs and ranges they become. */
+static const struct {
+	const char *acls;
+	size_t pairs, ranges;
+} runs[] = {
+	{ ACL("group:all", "d:1,3"), 3, 2 },
+	{ ACL("group:all", "d:1") "," ACL("group:all", "d:3"), 3, 2 },
+	{ ACL("group:all", "d:1") "," ACL("a", "d:3"), 3, 3 },
+	{ ACL("a", "d:1") "," ACL("b", "d:1"), 2, 2 }, /* of two rules */
+	{ ACL("a", "b:1\",\"c:1\",\"d:2"), 3, 2 },
+	{ ACL("a", "b:1\",\"b:2\",\"c:1-2"), 2, 1 }, /* neighbours of one rule are joined */
+	{ ACL("a", "d:1") "," ACL("b", "d:2") "," ACL("group:all", "d:1-2"), 3, 5 },
+	{ ACL("group:all", "d:1") "," ACL("group:all", "d:1"), 3, 1 },
+};
+
+START_TEST(equal_runs)
+{
+	_free_ char *policy =
+		mem_printf("{\"devices\": {"
+			   "\"a\": {\"addresses\": [\"10.0.0.1\"], \"user\": \"u@x.y\"},"
+			   "\"b\": {\"addresses\": [\"10.0.0.2\"], \"user\": \"u@x.y\"},"
+			   "\"c\": {\"addresses\": [\"10.0.0.3\"], \"user\": \"u@x.y\"},"
+			   "\"d\": {\"addresses\": [\"10.0.0.4\"]}},"
+			   "\"groups\": {\"group:all\": [\"u@x.y\"]}, \"acls\": [%s,"
+			   "%s]}",
+			   runs[_i].acls, /* so that a, b and c have classes of their own */
+			   ACL("d", "a:7") "," ACL("d", "b:8") "," ACL("d", "c:9"));
+	struct checked checked;
+
+	pipeline(&checked, policy, NULL, NULL, STAGE_COMPILE);
+	ck_assert_uint_eq(checked.diag.count, 0);
+	ck_assert_uint_eq(checked.table.pairs_count, runs[_i].pairs + 3);
+	ck_assert_uint_eq(checked.table.ranges_count, runs[_i].ranges + 3);
+	for (size_t i = 0; i < checked.table.pairs_count; i++)
+		ck_assert_ptr_null(ranges_fault(&checked.table, &checked.table.pairs[i].ports));
+	checked_free(&checked);
+}
+END_TEST
+
 /* The settings are complete, whatever the policy says; GATE_AUDIT is a feature among others. */
 static const struct {
 	const char *mode;
@@ -614,6 +657,7 @@ Suite *unit_suite(void)
 	unit_add(suite, too_many_pairs, 1);
 	unit_add(suite, port_ranges, ARRAY_SIZE(ranges));
 	unit_add(suite, credit, ARRAY_SIZE(credits));
+	unit_add(suite, equal_runs, ARRAY_SIZE(runs));
 	unit_add(suite, settings, ARRAY_SIZE(modes));
 	unit_add(suite, nat_as, ARRAY_SIZE(hidden));
 	return suite;
