@@ -48,8 +48,8 @@ struct builder {
 	struct arena memory; /* of the present piece */
 };
 
-/* cJSON's hooks have no context; it is set up for one piece, and runs in one thread. */
-static _Thread_local struct arena *piece_memory;
+/* cJSON's hooks are global and have no context: one document is read at a time. */
+static struct arena *piece_memory;
 
 static void *piece_alloc(size_t size)
 {
