@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The way of a packet through the gate. Two programs on every guarded interface, one for each
- * direction, and one that collects flows that are over. The numbered steps are those of
- * ARCHITECTURE.md; whatever a step cannot decide is dropped.
+ * direction; where the policy says so, one in front of them; and one that collects flows that are
+ * over. The numbered steps are those of ARCHITECTURE.md; whatever a step cannot decide is dropped.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -24,6 +24,7 @@
 #include "link.h"
 #include "report.h"
 #include "open.h"
+#include "early.h"
 #include "fast.h"
 #include "collect.h"
 
@@ -476,14 +477,6 @@ static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgem
 	return judgement->link ? REASON_NONE : admit_ip(skb, judgement);
 }
 
-/* In audit, what only the policy refuses is told, and passes. */
-static __always_inline bool softens(const struct judgement *judgement, int reason)
-{
-	if (!(judgement->generation.features & GATE_AUDIT))
-		return false;
-	return reason == REASON_ACL || reason == REASON_NO_STATE || reason == REASON_REVOKED;
-}
-
 /* Who belongs to no device answers at the cost of the one that asked. */
 static __always_inline __u32 payer_of(const struct judgement *judgement)
 {
@@ -500,7 +493,7 @@ static __always_inline int finish(struct __sk_buff *skb, struct judgement *judge
 {
 	int audited = REASON_NONE;
 
-	if (softens(judgement, reason)) {
+	if (softens(&judgement->generation, reason)) {
 		audited = reason;
 		reason = REASON_NONE;
 	}
@@ -528,6 +521,27 @@ int gate_ingress(struct __sk_buff *skb)
 		return PASS;
 	reason = judge(skb, &judgement, DIRECTION_INGRESS);
 	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
+}
+
+SEC("xdp")
+int gate_early(struct xdp_md *xdp)
+{
+	void *data = (void *)(long)xdp->data, *end = (void *)(long)xdp->data_end;
+	struct judgement judgement = { .from = own_slot, .first = true };
+	__u32 length = end - data;
+	int reason;
+
+	if (generation_get(&judgement.generation, 0) ||
+	    !plain_parse(data, end, length, &judgement.packet))
+		return XDP_PASS;
+	reason = judge_early(&judgement);
+	if (!reason)
+		return XDP_PASS;
+	length -= link_header;
+	identify(&judgement, reason);
+	count_dropped(judgement.device, DIRECTION_INGRESS, reason, (struct amount){ 1, length });
+	tell(length, &judgement, DIRECTION_INGRESS, EVENT_DROPPED, reason);
+	return XDP_DROP;
 }
 
 SEC("tc")

@@ -200,4 +200,12 @@ __noinline int policy_judge(const struct generation *generation, const struct ga
 	return REASON_NONE;
 }
 
+/* In audit, what only the policy refuses is told, and passes. */
+static __always_inline bool softens(const struct generation *generation, int reason)
+{
+	if (!(generation->features & GATE_AUDIT))
+		return false;
+	return reason == REASON_ACL || reason == REASON_NO_STATE || reason == REASON_REVOKED;
+}
+
 #endif

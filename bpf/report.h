@@ -134,7 +134,8 @@ static __always_inline void lose_event(void)
 		counters->events_lost++;
 }
 
-static __noinline int tell(struct __sk_buff *skb, const struct judgement *judgement,
+/* @length: of the packet from its IP header on. */
+static __noinline int tell(__u32 length, const struct judgement *judgement,
 			   enum direction direction, enum event_kind kind, int reason)
 {
 	const struct packet *packet = &judgement->packet;
@@ -153,7 +154,7 @@ static __noinline int tell(struct __sk_buff *skb, const struct judgement *judgem
 		.dst = packet->dst,
 		.device = judgement->device,
 		.rule = kind == EVENT_OPENED ? judgement->rule : 0,
-		.length = skb->len - link_header,
+		.length = length,
 		.sport = packet->sport,
 		.dport = packet->dport,
 		.version = packet->version,
@@ -184,17 +185,19 @@ static __always_inline void answer(struct __sk_buff *skb, const struct judgement
 static __always_inline void report(struct __sk_buff *skb, const struct judgement *judgement,
 				   int direction, int reason, int audited)
 {
+	__u32 length = skb->len - link_header;
+
 	if (dry) {
 		answer(skb, judgement, reason, audited);
 		return;
 	}
 	count(skb, judgement, direction, reason, audited);
 	if (reason)
-		tell(skb, judgement, direction, EVENT_DROPPED, reason);
+		tell(length, judgement, direction, EVENT_DROPPED, reason);
 	else if (audited)
-		tell(skb, judgement, direction, EVENT_AUDITED, audited);
+		tell(length, judgement, direction, EVENT_AUDITED, audited);
 	else if (judgement->opened)
-		tell(skb, judgement, direction, EVENT_OPENED, REASON_NONE);
+		tell(length, judgement, direction, EVENT_OPENED, REASON_NONE);
 }
 
 #endif

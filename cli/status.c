@@ -99,6 +99,30 @@ static void print_devices(const struct view *view)
 	}
 }
 
+static const char *early_text(enum early early)
+{
+	switch (early) {
+	case EARLY_NATIVE:
+		return ", early drop by XDP in the driver";
+	case EARLY_GENERIC:
+		return ", early drop by generic XDP";
+	default:
+		return "";
+	}
+}
+
+static const char *early_name(enum early early)
+{
+	switch (early) {
+	case EARLY_NATIVE:
+		return "native";
+	case EARLY_GENERIC:
+		return "generic";
+	default:
+		return "none";
+	}
+}
+
 static void print_text(const struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
@@ -113,8 +137,9 @@ static void print_text(const struct view *view)
 	if (generation->features & GATE_AUDIT)
 		printf("audit mode: what only the policy refuses is counted, and passes\n");
 	for (size_t i = 0; i < view->status.interfaces_count; i++)
-		printf("%s: %s\n", view->status.interfaces[i].interface.name,
-		       gate_enforcement_text(view->status.interfaces[i].enforcement));
+		printf("%s: %s%s\n", view->status.interfaces[i].interface.name,
+		       gate_enforcement_text(view->status.interfaces[i].enforcement),
+		       early_text(view->status.interfaces[i].early));
 	printf("flows: %" PRIu64 " of %u\n",
 	       (uint64_t)(view->status.totals.flows_created - view->status.totals.flows_deleted),
 	       2 * GATE_FLOWS_MAX);
@@ -165,8 +190,9 @@ static void print_json(const struct view *view)
 	for (size_t i = 0; i < view->status.interfaces_count; i++) {
 		printf("%s{\"name\":", i ? "," : "");
 		json_out_string(view->status.interfaces[i].interface.name, stdout);
-		printf(",\"enforced\":%s,\"state\":\"%s\"}",
+		printf(",\"enforced\":%s,\"xdp\":\"%s\",\"state\":\"%s\"}",
 		       view->status.interfaces[i].enforcement == ENFORCED ? "true" : "false",
+		       early_name(view->status.interfaces[i].early),
 		       gate_enforcement_text(view->status.interfaces[i].enforcement));
 	}
 	printf("],\"events_lost\":%" PRIu64 ",\"audited\":%" PRIu64 ",\"dropped\":[",

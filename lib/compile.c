@@ -848,6 +848,7 @@ static void take_settings(struct compiler *compiler)
 	memcpy(taken->timeout, settings->timeout, sizeof(taken->timeout));
 	taken->flows_per_device = settings->flows_per_device;
 	taken->dhcp = settings->dhcp;
+	table->early = settings->early;
 	for (size_t slot = 0; slot < GATE_GUARDED_MAX; slot++)
 		if (settings->nat_as[slot] != DEVICE_NONE)
 			identify(table, &devices[settings->nat_as[slot]], taken->nat_as[slot]);

@@ -14,6 +14,7 @@
 #include "box.h"
 #include "counters.h"
 #include "digest.h"
+#include "hook.h"
 #include "kernel.h"
 #include "mem.h"
 #include "seed.h"
@@ -33,6 +34,7 @@ struct interface {
 	bool running; /* ... programs of this build are attached already */
 	bool loaded;  /* `programs` are there */
 	bool known;   /* it was guarded before this load */
+	bool early;   /* its policy wants the early drop */
 };
 
 /* What a load works on. */
@@ -109,6 +111,8 @@ static int find_interfaces(const struct table *table, struct diag *diag, struct 
 	identify_build(guarded->build);
 	for (size_t i = 0; i < table->interfaces_count && !error; i++)
 		error = find_interface(table->interfaces[i], diag, &guarded->items[i]);
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		guarded->items[i].early = table->early & 1u << i;
 	guarded->count = table->interfaces_count;
 	return error;
 }
@@ -220,7 +224,8 @@ static int assign_slots(const struct state *state, struct guarded *guarded, stru
 static int load_programs(const struct state *state, struct interface *interface, struct diag *diag)
 {
 	struct kernel_attachment attachment = { .slot = interface->slot,
-						.link_header = interface->link_header };
+						.link_header = interface->link_header,
+						.early = interface->early };
 	_free_ char *log = NULL;
 	int error = kernel_programs_load(state->pins, &attachment, &interface->programs, &log);
 
@@ -280,10 +285,10 @@ static int prepare_flows(const struct state *state)
 	return error ? error : fill_shards(state, TABLE_FRAGMENTS, GATE_FRAGMENTS_PER_SHARD);
 }
 
-static struct kernel_hook hook_of(const struct state *state, const char *interface,
-				  uint32_t ifindex, enum direction direction)
+static struct hook hook_of(const struct state *state, const char *interface, uint32_t ifindex,
+			   enum direction direction)
 {
-	return (struct kernel_hook){ state->pins, interface, ifindex, direction };
+	return (struct hook){ state->pins, interface, ifindex, direction };
 }
 
 /* What is written of the build is what is_running() will believe: NULL, before it runs. */
@@ -304,12 +309,12 @@ static int register_interface(const struct state *state, const struct interface 
 static int attach_one(const struct state *state, const struct interface *interface,
 		      enum direction direction, int program)
 {
-	struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex, direction);
-	int error = kernel_attach(&hook, program);
+	struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
+	int error = hook_attach(&hook, program);
 
 	if (error)
 		return error;
-	return kernel_attached(&hook) == ATTACHED ? 0 : -EEXIST;
+	return hook_attached(&hook) == ATTACHED ? 0 : -EEXIST;
 }
 
 /* Egress first: nothing leaves unjudged while packets already come in judged. */
@@ -324,6 +329,25 @@ static int attach_both(const struct state *state, const struct interface *interf
 		error = attach_one(state, interface, DIRECTION_INGRESS,
 				   interface->programs.ingress);
 	return error ? error : register_interface(state, interface, build);
+}
+
+/* It only saves work: without it the policy is enforced all the same. */
+static void provide_early(const struct state *state, const struct interface *interface,
+			  struct diag *diag)
+{
+	struct hook hook = hook_of(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
+	int error = interface->early ? hook_attach_early(&hook, interface->programs.early) :
+				       hook_detach_early(&hook);
+
+	if (error == -EBUSY)
+		diag_warning(diag, PLACE_NONE,
+			     "no early drop on \"%s\": it has another XDP program; the policy is "
+			     "enforced all the same",
+			     interface->name);
+	else if (error)
+		diag_warning(diag, PLACE_NONE,
+			     "no early drop on \"%s\": %s; the policy is enforced all the same",
+			     interface->name, strerror(-error));
 }
 
 static int attach(const struct state *state, const struct interface *interface,
@@ -344,6 +368,8 @@ static int attach(const struct state *state, const struct interface *interface,
 			   interface->name);
 	else if (error)
 		fail(diag, error, "cannot attach to the interface");
+	else
+		provide_early(state, interface, diag);
 	return error;
 }
 
@@ -358,10 +384,11 @@ static bool is_running(const struct state *state, const struct interface *interf
 	    entry.ifindex != interface->ifindex || memcmp(entry.build, build, sizeof(entry.build)))
 		return false;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
-						  direction);
+		struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
 
-		if (kernel_attached(&hook) != ATTACHED)
+		if (hook_attached(&hook) != ATTACHED)
+			return false;
+		if ((hook_early(&hook) != EARLY_NOT) != interface->early)
 			return false;
 	}
 	return true;
@@ -395,10 +422,11 @@ static int detach(const struct state *state, const struct gate_interface *interf
 	int error = 0;
 
 	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
-		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
-						  direction);
+		struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
 
-		error = kernel_detach(&hook);
+		error = hook_detach(&hook);
+		if (!error)
+			error = hook_detach_early(&hook);
 	}
 	return error;
 }
@@ -581,9 +609,8 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 	if (if_nametoindex(interface->name) != interface->ifindex)
 		return ENFORCED_NOT_ABSENT;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct kernel_hook hook = hook_of(state, interface->name, interface->ifindex,
-						  direction);
-		enum kernel_attached attached = kernel_attached(&hook);
+		struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
+		enum attached attached = hook_attached(&hook);
 
 		if (attached == ATTACHED_NOT)
 			return ENFORCED_NOT_DETACHED;
@@ -593,6 +620,13 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 	if (worst == ENFORCED && (topology_check(interface->name, &obstacle) || obstacle))
 		worst = ENFORCED_NOT_BYPASSED;
 	return worst;
+}
+
+static enum early early_of(const struct state *state, const struct gate_interface *interface)
+{
+	struct hook hook = hook_of(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
+
+	return hook_early(&hook);
 }
 
 static int read_interfaces(const struct state *state, struct gate_status *status)
@@ -605,6 +639,8 @@ static int read_interfaces(const struct state *state, struct gate_status *status
 			continue;
 		status->interfaces[status->interfaces_count].interface = registered[slot];
 		status->interfaces[status->interfaces_count].slot = slot;
+		status->interfaces[status->interfaces_count].early = early_of(state,
+									      &registered[slot]);
 		status->interfaces[status->interfaces_count++].enforcement =
 			enforcement_of(state, &registered[slot]);
 	}

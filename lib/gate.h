@@ -11,6 +11,7 @@
 
 #include "diag.h"
 #include "generation.h"
+#include "hook.h"
 #include "state.h"
 
 /*
@@ -43,6 +44,7 @@ struct gate_status {
 		struct gate_interface interface;
 		uint32_t slot;
 		enum gate_enforcement enforcement;
+		enum early early;
 	} interfaces[GATE_GUARDED_MAX];
 	size_t interfaces_count;
 	struct gate_totals totals;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What we ask of the kernel's BPF: the one user of libbpf. Every call returns 0 or more, or a
+ * What we ask of the kernel's BPF, but for the hooks of hook.h. Every call returns 0 or more, or a
  * negative errno.
  */
 #ifndef ACLGATE_KERNEL_H
@@ -90,12 +90,14 @@ struct kernel_programs {
 	int egress;
 	int seed;
 	int collect;
+	int early; /* XDP; -1 where the attachment wants none */
 };
 
 /* What the programs know of where they are attached: constants of bpf/source.h. */
 struct kernel_attachment {
 	uint32_t slot;
 	uint32_t link_header; /* bytes in front of the IP header */
+	bool early;
 	bool dry;
 	uint32_t dry_slot;
 };
@@ -127,31 +129,6 @@ int kernel_program_run(int program, struct kernel_run *run);
 int kernel_collector_start(const struct kernel_programs *programs);
 
 void kernel_programs_close(struct kernel_programs *programs);
-
-/*
- * TCX links (6.6), pinned under @pins as NAME_ingress and NAME_egress, in front of all others; on
- * older kernels clsact filters with a priority and handle of ours, which need no pin.
- */
-struct kernel_hook {
-	const char *pins;
-	const char *interface;
-	uint32_t ifindex;
-	enum direction direction;
-};
-
-/* Attaches, or replaces our own program that is there, without a packet in between. */
-int kernel_attach(const struct kernel_hook *hook, int program);
-
-/* Nothing of ours there is no error; what is not ours stays. */
-int kernel_detach(const struct kernel_hook *hook);
-
-enum kernel_attached {
-	ATTACHED_NOT,
-	ATTACHED_BEHIND, /* but somebody else's program runs before ours and may skip it */
-	ATTACHED,
-};
-
-enum kernel_attached kernel_attached(const struct kernel_hook *hook);
 
 /* A ring buffer, and who hears what is in it: @bytes are there for the time of the call. */
 struct kernel_ring;

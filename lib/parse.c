@@ -508,6 +508,7 @@ static void read_devices(struct parser *parser, const struct json *value, void *
 static const struct field interface_keys[] = {
 	{ "name", read_word, offsetof(struct policy_interface, name) },
 	{ "dhcp", read_bool, offsetof(struct policy_interface, dhcp) },
+	{ "xdp", read_bool, offsetof(struct policy_interface, xdp) },
 	{ "natAs", read_word, offsetof(struct policy_interface, nat_as) },
 };
 

@@ -62,6 +62,7 @@ struct policy_interface {
 	struct word name;
 	struct word nat_as;
 	bool dhcp;
+	bool xdp;
 };
 
 /* An entry of `acls`, or of `grants`: those have no action, and their ports stand in `ip`. */

@@ -121,6 +121,8 @@ static void resolve_interfaces(const struct inventory *inventory, struct diag *d
 
 		if (interface->dhcp)
 			settings->dhcp |= 1u << slot;
+		if (interface->xdp)
+			settings->early |= 1u << slot;
 		settings->nat_as[slot] = resolve_nat_as(inventory, &interface->nat_as, diag);
 	}
 }

@@ -177,6 +177,8 @@ static void print_interface(const struct table *table, size_t slot, FILE *out)
 	fprintf(out, "interface %s", table->interfaces[slot]);
 	if (table->settings.dhcp & 1u << slot)
 		fprintf(out, " dhcp");
+	if (table->early & 1u << slot)
+		fprintf(out, " xdp");
 	if (device)
 		fprintf(out, " nat-as %s", table->devices[device - 1]);
 	fprintf(out, "\n");

@@ -44,6 +44,7 @@ struct table {
 	size_t devices_count;
 	char **interfaces; /* guarded, by slot */
 	size_t interfaces_count;
+	uint32_t early; /* bit 1 << slot: packets may be dropped by XDP there */
 	char **outside; /* unguarded, by slot from GATE_GUARDED_MAX on */
 	size_t outside_count;
 	uint32_t features;     /* GATE_HAS_…, GATE_AUDIT */

@@ -129,10 +129,13 @@ static void load_all(void)
 	for (uint32_t slot = 0; slot < SLOTS; slot++) {
 		for (unsigned int link = 0; link < LINKS; link++) {
 			struct kernel_attachment attachment = {
-				.slot = slot, .link_header = link ? PACKET_ETHERNET : 0
+				.slot = slot,
+				.link_header = link ? PACKET_ETHERNET : 0,
+				.early = true,
 			};
 
 			load_programs(&attachment, &bench.programs[slot][link]);
+			attachment.early = false;
 			attachment.dry = true;
 			load_programs(&attachment, &bench.dry[slot][link]);
 		}
@@ -423,8 +426,24 @@ static uint32_t run(const uint8_t *bytes, size_t size, enum place place, const s
 	return options.retval;
 }
 
-static void judge(const uint8_t *bytes, size_t size, enum place place, const struct form *form,
-		  struct __sk_buff *context, struct verdict *ret_verdict)
+static uint32_t run_early(const uint8_t *bytes, size_t size, enum place place,
+			  const struct form *form, struct __sk_buff *context)
+{
+	int program = bench.programs[place_slot(place)][form->link_header > 0].early;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes, .data_size_in = (__u32)size);
+
+	(void)context; /* XDP has no mark */
+	require(!bpf_prog_test_run_opts(program, &options), "BPF_PROG_TEST_RUN, early");
+	require(options.retval == XDP_PASS || options.retval == XDP_DROP, "pass or drop, early");
+	return options.retval == XDP_DROP ? TC_ACT_SHOT : (uint32_t)TC_ACT_UNSPEC;
+}
+
+typedef uint32_t run_t(const uint8_t *bytes, size_t size, enum place place, const struct form *form,
+		       struct __sk_buff *context);
+
+static void judge_with(run_t *run, const uint8_t *bytes, size_t size, enum place place,
+		       const struct form *form, struct __sk_buff *context,
+		       struct verdict *ret_verdict)
 {
 	static struct tally before, after;
 	struct verdict verdict = { .mark_before = context->mark,
@@ -452,7 +471,17 @@ void bench_run(const struct packet *packet, enum place place, const struct form 
 
 	context.gso_segs = segments;
 	context.gso_size = segments ? 1 : 0;
-	judge(bytes, size, place, form, &context, ret_verdict);
+	judge_with(run, bytes, size, place, form, &context, ret_verdict);
+}
+
+void bench_early(const struct packet *packet, enum place place, const struct form *form,
+		 struct verdict *ret_verdict)
+{
+	uint8_t bytes[PACKET_MAX];
+	size_t size = packet_build(packet, form->version, form->link_header, bytes);
+	struct __sk_buff context = context_of(place);
+
+	judge_with(run_early, bytes, size, place, form, &context, ret_verdict);
 }
 
 void bench_run_bytes(const uint8_t *bytes, size_t size, enum place place, const struct form *form,
@@ -460,7 +489,7 @@ void bench_run_bytes(const uint8_t *bytes, size_t size, enum place place, const 
 {
 	struct __sk_buff context = context_of(place);
 
-	judge(bytes, size, place, form, &context, ret_verdict);
+	judge_with(run, bytes, size, place, form, &context, ret_verdict);
 }
 
 bool bench_passes(const struct packet *packet, enum place place, const struct form *form)

@@ -102,7 +102,11 @@ uint64_t bench_rule_packets(uint32_t rule);
 void bench_run(const struct packet *packet, enum place place, const struct form *form,
 	       unsigned int segments, struct verdict *ret_verdict);
 
-/* The same for bytes, which are a packet of that form. */
+/* Before the early drop of an interface where the packet comes in. */
+void bench_early(const struct packet *packet, enum place place, const struct form *form,
+		 struct verdict *ret_verdict);
+
+/* As bench_run() for bytes, which are a packet of that form. */
 void bench_run_bytes(const uint8_t *bytes, size_t size, enum place place, const struct form *form,
 		     struct verdict *ret_verdict);
 

@@ -17,6 +17,7 @@ static const struct {
 	{ "packet", packet_suite },
 	{ "flow", flow_suite },
 	{ "fast", fast_suite },
+	{ "early", early_suite },
 	{ "judge", judge_suite },
 	{ "source", source_suite },
 	{ "error", error_suite },

@@ -11,6 +11,7 @@
 Suite *packet_suite(void);     /* bpf/packet.h: what is a packet at all */
 Suite *flow_suite(void);       /* bpf/flow.h: what is part of a connection */
 Suite *fast_suite(void);       /* bpf/fast.h: the short way of the same packets */
+Suite *early_suite(void);      /* bpf/early.h: what XDP takes */
 Suite *judge_suite(void);      /* bpf/judge.h: ports, and rules over very many devices */
 Suite *source_suite(void);     /* bpf/gate.bpf.c: who speaks where, in both directions */
 Suite *error_suite(void);      /* bpf/gate.bpf.c: ICMP errors */

@@ -289,6 +289,31 @@ static const char *run_dry(const struct run *run, struct trace *trace)
 	return bench_fingerprint() == before ? NULL : "a dry run that changed something";
 }
 
+/*
+ * The early drop, before the packet runs for good: what it takes, it takes for the same reason, and
+ * what it leaves it does not touch.
+ */
+static const char *run_early(const struct run *run, const struct trace *trace)
+{
+	const struct hop *hop = &run->trial->hop;
+	struct verdict early;
+
+	if (place_direction(hop->place) != DIRECTION_INGRESS)
+		return NULL;
+	bench_early(&hop->packet, hop->place, run->form, &early);
+	if (early.created || early.deleted || early.credits)
+		return "an early drop that changed something";
+	if (early.passed)
+		return early.bookings || early.events ? "an early drop that told what passed" :
+							NULL;
+	if (trace->passed || early.reason != trace->words[TRACE_REASON])
+		return "an early drop of another opinion";
+	if (early.bookings != 1 || early.packets != 1 || early.bytes != early.length ||
+	    early.device != trace->words[TRACE_DEVICE])
+		return "an early drop that was counted wrongly";
+	return right_event(run->trial, &early) ? NULL : "an early drop with a wrong event";
+}
+
 /* The same as a line, which the caller frees. */
 static char *run_trial(const struct run *run)
 {
@@ -299,6 +324,8 @@ static char *run_trial(const struct run *run)
 
 	bench_flows_age(run->trial->hop.later);
 	wrong_trace = run_dry(run, &trace);
+	if (!wrong_trace)
+		wrong_trace = run_early(run, &trace);
 	bench_run(&run->trial->hop.packet, run->trial->hop.place, run->form, 0, &verdict);
 	wrong = complaint(run->trial, &verdict);
 	if (!wrong)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "counters.h"
+#include "dice.h"
 #include "gate.h"
 #include "kernel.h"
 #include "load.h"
@@ -70,9 +71,9 @@ static void make_interface(const char *name)
 
 static void load_programs(uint32_t slot, bool ethernet, bool dry)
 {
-	struct kernel_attachment attachment = { .slot = slot,
-						.link_header = ethernet ? ETHERNET : 0,
-						.dry = dry };
+	struct kernel_attachment attachment = {
+		.slot = slot, .link_header = ethernet ? ETHERNET : 0, .early = !dry, .dry = dry
+	};
 	_free_ char *log = NULL;
 	int error = kernel_programs_load(rig.state.pins, &attachment,
 					 &rig.programs[slot][ethernet][dry], &log);
@@ -207,6 +208,20 @@ static bool run_one(const struct meeting *meeting, bool dry, struct kernel_run *
 	return true;
 }
 
+/* Whether the early drop takes the packet; it is asked about half of those that come in. */
+static bool drops_early(const struct meeting *meeting)
+{
+	int program = rig.programs[meeting->slot][meeting->ethernet][false].early;
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = meeting->bytes,
+		    .data_size_in = (uint32_t)meeting->size);
+
+	if (meeting->direction != DIRECTION_INGRESS || dice_once_in(2))
+		return false;
+	require(!bpf_prog_test_run_opts(program, &options), "BPF_PROG_TEST_RUN, early");
+	require(options.retval == XDP_PASS || options.retval == XDP_DROP, "pass or drop, early");
+	return options.retval == XDP_DROP;
+}
+
 bool rig_run(const struct meeting *meeting, struct outcome *ret_outcome)
 {
 	struct kernel_run dry, live;
@@ -214,7 +229,12 @@ bool rig_run(const struct meeting *meeting, struct outcome *ret_outcome)
 
 	if (!run_one(meeting, true, &dry))
 		return false;
-	require(run_one(meeting, false, &live), "BPF_PROG_TEST_RUN");
+	if (drops_early(meeting)) {
+		live = dry;
+		live.action = TC_ACT_SHOT;
+	} else {
+		require(run_one(meeting, false, &live), "BPF_PROG_TEST_RUN");
+	}
 	flags = dry.words[TRACE_FLAGS];
 	*ret_outcome = (struct outcome){
 		.passes = live.action != TC_ACT_SHOT,

@@ -229,8 +229,8 @@ static const struct {
 	{ "{\"acls\":[],\"tests\":[{\"src\":\"a\",\"acept\":[],\"deny\":[]}]}",
 	  "error 1:32 unknown key \"acept\" (did you mean \"accept\"?)" },
 
-	{ "{\"acls\":[],\"interfaces\":[{\"name\":\"wg0\",\"xdp\":true}]}",
-	  "error 1:40 unknown key \"xdp\"" },
+	{ "{\"acls\":[],\"interfaces\":[{\"name\":\"wg0\",\"xpd\":true}]}",
+	  "error 1:40 unknown key \"xpd\" (did you mean \"xdp\"?)" },
 	{ "{\"acls\":[],\"interfaces\":[{\"nmae\":\"wg0\"}]}",
 	  "error 1:27 unknown key \"nmae\" (did you mean \"name\"?)" },
 	{ "{\"acls\":[],\"interfaces\":[{}]}", "error 1:26 an interface needs \"name\"" },
