@@ -35,13 +35,13 @@ _DIAGONAL = ((10, 10), (1_000, 1_000), (100_000, 10_000))
 
 FULL = Effort(
     sizes=tuple((rules, devices) for rules in _RULES for devices in _DEVICES),
-    mixed_sizes=tuple((rules, devices) for rules in _RULES for devices in _DEVICES),
+    mixed_sizes=_DIAGONAL,
     ethernet_sizes=_DIAGONAL,
     rounds=5,
     packets=100_000,
     new=40_000,
     seconds=2,
-    loads=5,
+    loads=3,
 )
 QUICK = Effort(
     sizes=_DIAGONAL,

@@ -22,7 +22,7 @@ _ISN, _ANSWER_ISN = 1_000, 5_000
 _PAYLOAD = bytes(60)
 _MANY = 1_000  # flows, in turn
 _REFUSED = 4_096  # different packets
-_LINEAR_MOST = 1_000  # rules, beyond which a linear ruleset is of no use to anybody
+LINEAR_MOST = 1_000  # rules: beyond them a linear ruleset takes longer than anybody waits
 
 REFUSED, NEW = "refused", "new"
 CASES = ("established, 1 flow", "established, 1000 flows", REFUSED, NEW)
@@ -190,7 +190,7 @@ def _prepare(variants, traffic):
 def _takes_part(variant, policy, case):
     if isinstance(variant, _Drop):
         return case == REFUSED
-    return not isinstance(variant, NftLinear) or len(policy.rules) <= _LINEAR_MOST
+    return not isinstance(variant, NftLinear) or len(policy.rules) <= LINEAR_MOST
 
 
 def _round(context, variants, policy, traffic, best):

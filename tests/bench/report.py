@@ -2,6 +2,7 @@
 """The result as tables for people."""
 
 import goals
+import packets
 
 
 def _cell(value):
@@ -54,6 +55,7 @@ def _packets(out, interface, rows):
              _ratio(gate, nft)]
         )  # fmt: skip
     _table(out, f"real packets into {interface}, ns each", heads, lines)
+    print(f"  nft linear: not run beyond {packets.LINEAR_MOST} rules", file=out)
 
 
 def _loading(out, rows):
