@@ -277,7 +277,7 @@ struct gate_fragment {
 
 /* What all packets of a device change: array entries of one counter id. */
 struct gate_device_state {
-	__u64 events; /* ns: when the bucket of its events is full again, see gate_event */
+	__u64 events; /* ns, coarse monotonic clock: when the bucket of its events is full again */
 	__u32 flows;  /* that it opened */
 	__u32 fragments;
 };

@@ -79,7 +79,7 @@ static __always_inline void collect_shard(__u32 shard)
 {
 	__u32 zero = 0;
 	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
-	struct sweep sweep = { .now = bpf_ktime_get_coarse_ns() };
+	struct sweep sweep = { .now = clock_now() };
 	void *elements;
 
 	/* slot 0 has no timeouts: what a first load seeds lives until there is a policy */

@@ -9,9 +9,18 @@
 #define ACLGATE_FAST_H
 
 #include "flow.h"
+#include "open.h"
 #include "plain.h"
 #include "report.h"
 #include "source.h"
+
+/* What the way through gate.bpf.c need not find out again. */
+enum fast_result {
+	FAST_UNREAD,
+	FAST_PLAIN,   /* the packet is plain */
+	FAST_NO_FLOW, /* ... and has no flow */
+	FAST_PASSED,
+};
 
 struct fast {
 	struct packet packet; /* no more of it than is needed here */
@@ -72,21 +81,20 @@ static __always_inline void fast_find6(struct fast *fast)
 	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 }
 
-static __always_inline bool fast_find(struct __sk_buff *skb, struct fast *fast)
+/*
+ * The kernel inlines a look-up only where it knows the kind of the map: the compiler must not make one
+ * of these two.
+ */
+static __always_inline void fast_find(struct fast *fast)
 {
-	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct packet *packet = &fast->packet;
-
-	if ((link_header && skb->vlan_present) || !plain_parse(data, end, skb->len, packet))
-		return false;
-	if (packet->kind == KIND_TCP && packet->tcp_flags & TCP_SYN)
-		return false;
-	fast->side = side_of_source(packet);
-	if (packet->version == 4)
+	fast->side = side_of_source(&fast->packet);
+	if (fast->packet.version == 4) {
 		fast_find4(fast);
-	else
+		asm volatile("/* IPv4 */");
+	} else {
 		fast_find6(fast);
-	return fast->flow;
+		asm volatile("/* IPv6 */");
+	}
 }
 
 static __always_inline bool is_unguarded(__u32 slot, __u32 ifindex)
@@ -117,7 +125,7 @@ static __always_inline bool fast_admits(struct __sk_buff *skb, struct fast *fast
 	__u64 stamp = *(volatile __u64 *)&flow->stamp;
 
 	fast->from = GATE_STAMP_FROM(stamp, fast->side);
-	return GATE_STAMP_TAG(stamp) == fast->tag &&
+	return !tcp_is_syn(&fast->packet) && GATE_STAMP_TAG(stamp) == fast->tag &&
 	       (__s32)(GATE_STAMP_GENERATION(stamp) - fast->header->number) >= 0 &&
 	       flow->expires == GATE_NEVER && flow->kind == FLOW_JUDGED &&
 	       fast_is_bound(skb, fast, direction) &&
@@ -135,18 +143,21 @@ static __always_inline void fast_count(struct __sk_buff *skb, const struct fast 
 		count_rule(fast->flow->rule, amount);
 }
 
-static __always_inline bool fast_pass(struct __sk_buff *skb, int direction)
+static __always_inline enum fast_result fast_pass(struct __sk_buff *skb, int direction)
 {
 	struct fast fast = {};
 	struct gate_flow *flow;
 	bool original;
 	__u32 device;
 
-	if (dry || !fast_policy(&fast) || !fast_find(skb, &fast))
-		return false;
-	fast.now = bpf_ktime_get_coarse_ns();
+	if (dry || !fast_policy(&fast) || !plain_read(skb, &fast.packet))
+		return FAST_UNREAD;
+	fast_find(&fast);
+	if (!fast.flow)
+		return FAST_NO_FLOW;
+	fast.now = clock_now();
 	if (!fast_admits(skb, &fast, direction))
-		return false;
+		return FAST_PLAIN;
 	flow = fast.flow;
 	original = fast.side == flow->opener;
 	device = flow->device[fast.side & 1];
@@ -155,16 +166,19 @@ static __always_inline bool fast_pass(struct __sk_buff *skb, int direction)
 	skb->mark &= ~GATE_MARK_MASK;
 	if (direction == DIRECTION_INGRESS)
 		mark_passed(skb, !original, device ? device : flow->device[!fast.side]);
-	return true;
+	return FAST_PASSED;
 }
 
-/* Not inlined: its frame is gone before we judge. */
-static __noinline bool fast_ingress(struct __sk_buff *skb)
+/*
+ * Not inlined: its frame is gone before we judge. Not static: the verifier looks at it once, and not
+ * along every way that follows.
+ */
+__noinline int fast_ingress(struct __sk_buff *skb)
 {
 	return fast_pass(skb, DIRECTION_INGRESS);
 }
 
-static __noinline bool fast_egress(struct __sk_buff *skb)
+__noinline int fast_egress(struct __sk_buff *skb)
 {
 	return fast_pass(skb, DIRECTION_EGRESS);
 }

@@ -8,6 +8,7 @@
 #ifndef ACLGATE_FLOW_H
 #define ACLGATE_FLOW_H
 
+#include "clock.h"
 #include "judge.h"
 #include "lifetime.h"
 #include "maps.h"

@@ -47,7 +47,7 @@ static __noinline int fragment_complete(struct packet *packet, const struct gene
 	fragment_key_get(packet, &key);
 	first = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 	if (!first || !settings ||
-	    has_timed_out(fragment_lifetime(settings), first->last, bpf_ktime_get_coarse_ns()))
+	    has_timed_out(fragment_lifetime(settings), first->last, clock_now()))
 		return REASON_FRAGMENT;
 	if (from != GATE_FROM_UNKNOWN && (first->from != from || packet->fragment_at < first->end))
 		return REASON_FRAGMENT;
@@ -106,7 +106,7 @@ static __noinline int fragment_remember(const struct packet *packet,
 {
 	void *shard = fragment_shard(packet, generation->seed);
 	struct gate_fragment first = {
-		.last = bpf_ktime_get_coarse_ns(),
+		.last = clock_now(),
 		.owner = device,
 		.end = packet->fragment_at,
 		.sport = packet->sport,

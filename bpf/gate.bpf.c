@@ -302,7 +302,7 @@ static __always_inline int admit(struct judgement *judgement)
 
 	flow_key_get(packet, judgement->generation.seed, &judgement->key);
 	/* ICMP that neither asks nor answers nor is an error is part of no flow */
-	flow = packet->kind == KIND_ICMP_OTHER ?
+	flow = judgement->fast == FAST_NO_FLOW || packet->kind == KIND_ICMP_OTHER ?
 		       NULL :
 		       flow_find(&judgement->key, packet->protocol, judgement->generation.slot,
 				 judgement->now);
@@ -449,7 +449,7 @@ static __always_inline int admit_ip(struct __sk_buff *skb, struct judgement *jud
 	struct packet *packet = &judgement->packet;
 	int reason = REASON_NONE;
 
-	judgement->now = bpf_ktime_get_coarse_ns();
+	judgement->now = clock_now();
 	if (is_later_fragment(packet))
 		reason = fragment_complete(packet, &judgement->generation, judgement->from);
 	if (reason)
@@ -457,6 +457,14 @@ static __always_inline int admit_ip(struct __sk_buff *skb, struct judgement *jud
 	if (packet->kind == KIND_ICMP_ERROR)
 		return admit_error(skb, judgement);
 	return admit(judgement);
+}
+
+/* 2, 3. A plain packet is read in place, and is nothing that an Ethernet link needs. */
+static __always_inline int read_packet(struct __sk_buff *skb, struct judgement *judgement)
+{
+	if (judgement->fast >= FAST_PLAIN && plain_read(skb, &judgement->packet))
+		return REASON_NONE;
+	return packet_parse(skb, link_header, &judgement->packet);
 }
 
 static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgement, int direction)
@@ -468,12 +476,13 @@ static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgem
 		origin(skb, judgement);
 	skb->mark = mark & ~GATE_MARK_MASK; /* 1 */
 	if (!reason)
-		reason = packet_parse(skb, link_header, &judgement->packet);
+		reason = read_packet(skb, judgement);
 	if (reason)
 		return reason;
 	if (direction == DIRECTION_EGRESS)
 		origin_of_fragment(skb, judgement, mark);
-	judgement->link = link_header && is_link(judgement, direction);
+	judgement->link = link_header && judgement->fast < FAST_PLAIN &&
+			  is_link(judgement, direction);
 	return judgement->link ? REASON_NONE : admit_ip(skb, judgement);
 }
 
@@ -511,16 +520,20 @@ static __always_inline int finish(struct __sk_buff *skb, struct judgement *judge
 	return PASS;
 }
 
+static __always_inline int long_way_in(struct __sk_buff *skb, enum fast_result fast)
+{
+	struct judgement judgement = { .from = own_slot, .first = true, .fast = fast };
+	int reason = judge(skb, &judgement, DIRECTION_INGRESS);
+
+	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
+}
+
 SEC("tc")
 int gate_ingress(struct __sk_buff *skb)
 {
-	struct judgement judgement = { .from = own_slot, .first = true };
-	int reason;
+	enum fast_result fast = fast_ingress(skb);
 
-	if (fast_ingress(skb))
-		return PASS;
-	reason = judge(skb, &judgement, DIRECTION_INGRESS);
-	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
+	return fast == FAST_PASSED ? PASS : long_way_in(skb, fast);
 }
 
 SEC("xdp")
@@ -544,16 +557,20 @@ int gate_early(struct xdp_md *xdp)
 	return XDP_DROP;
 }
 
+static __always_inline int long_way_out(struct __sk_buff *skb, enum fast_result fast)
+{
+	struct judgement judgement = { .fast = fast };
+	int reason = judge(skb, &judgement, DIRECTION_EGRESS);
+
+	return finish(skb, &judgement, DIRECTION_EGRESS, reason);
+}
+
 SEC("tc")
 int gate_egress(struct __sk_buff *skb)
 {
-	struct judgement judgement = {};
-	int reason;
+	enum fast_result fast = fast_egress(skb);
 
-	if (fast_egress(skb))
-		return PASS;
-	reason = judge(skb, &judgement, DIRECTION_EGRESS);
-	return finish(skb, &judgement, DIRECTION_EGRESS, reason);
+	return fast == FAST_PASSED ? PASS : long_way_out(skb, fast);
 }
 
 /* The packet that would open the connection which @seed names. */
@@ -611,7 +628,7 @@ int gate_seed(struct __sk_buff *skb)
 	if (reason)
 		return reason;
 	seed_packet(&seed, &judgement.packet);
-	judgement.now = bpf_ktime_get_coarse_ns();
+	judgement.now = clock_now();
 	return seed_flow(&judgement, &seed);
 }
 

@@ -143,6 +143,19 @@ ARRAY_OF(GATE_FLOW_SHARDS, flows4_inner, flows4);
 ARRAY_OF(GATE_FLOW_SHARDS, flows6_inner, flows6);
 ARRAY_OF(GATE_FLOW_SHARDS, fragments_inner, fragments);
 
+/* The coarse clock at the tick that jiffies name. */
+struct clock {
+	__u64 jiffies;
+	__u64 now; /* ns */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct clock);
+} clocks SEC(".maps");
+
 struct collector {
 	struct bpf_timer timer;
 	__u64 longest; /* ns that a tick kept a CPU, at worst */

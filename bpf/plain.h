@@ -98,4 +98,11 @@ static __always_inline bool plain_parse(void *data, void *end, __u32 length, str
 	       plain_ipv6(packet, at, end, length);
 }
 
+static __always_inline bool plain_read(struct __sk_buff *skb, struct packet *packet)
+{
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	return !(link_header && skb->vlan_present) && plain_parse(data, end, skb->len, packet);
+}
+
 #endif

@@ -13,7 +13,7 @@ static __always_inline void identify(struct judgement *judgement, int reason)
 		judgement->device = 0;
 		return;
 	}
-	if (judgement->device || !judgement->packet.version)
+	if (judgement->device || !judgement->packet.version || reason == REASON_UNKNOWN_SOURCE)
 		return;
 	identity_get(&judgement->generation, judgement->packet.version, &judgement->packet.src,
 		     &judgement->src);
@@ -139,17 +139,16 @@ static __noinline int tell(__u32 length, const struct judgement *judgement,
 			   enum direction direction, enum event_kind kind, int reason)
 {
 	const struct packet *packet = &judgement->packet;
-	__u64 now = bpf_ktime_get_boot_ns();
 	struct gate_event *event = NULL;
 
-	if (may_tell_event(judgement->device, now))
+	if (may_tell_event(judgement->device, clock_now()))
 		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
 		lose_event();
 		return 0;
 	}
 	*event = (struct gate_event){
-		.time = now,
+		.time = bpf_ktime_get_boot_ns(),
 		.src = packet->src,
 		.dst = packet->dst,
 		.device = judgement->device,

@@ -28,6 +28,7 @@ struct judgement {
 	__u32 rule;
 	__u32 sides[2]; /* devices of a flow, counter ids */
 	__u8 from;	/* GATE_FROM_… */
+	__u8 fast;	/* enum fast_result: what is known of it already */
 	bool first;	/* nobody of ours has judged this packet yet: it may open a flow */
 	bool learn;	/* ... one of ours has, and NAT may have changed it since */
 	bool reply;

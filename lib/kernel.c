@@ -373,8 +373,8 @@ void kernel_programs_close(struct kernel_programs *programs)
 		close(programs->early);
 }
 
-static const char *const other_maps[] = { "generations", "active", "collector", "device_states",
-					  "totals",	 "events", "interfaces" };
+static const char *const other_maps[] = { "generations", "active", "collector",	 "device_states",
+					  "totals",	 "events", "interfaces", "clocks" };
 
 static int unpin(const char *pins, const char *name)
 {
