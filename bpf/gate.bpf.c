@@ -464,7 +464,7 @@ static __always_inline int read_packet(struct __sk_buff *skb, struct judgement *
 {
 	if (judgement->fast >= FAST_PLAIN && plain_read(skb, &judgement->packet))
 		return REASON_NONE;
-	return packet_parse(skb, link_header, &judgement->packet);
+	return packet_parse(skb, &judgement->packet);
 }
 
 static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgement, int direction)

@@ -16,6 +16,8 @@
 
 #include "abi.h"
 
+const volatile __u32 link_header; /* bytes in front of the IP header: 14 on Ethernet, else 0 */
+
 enum packet_kind {
 	KIND_PORTLESS,	   /* a protocol without ports */
 	KIND_TCP,	   /* tcp_flags are set */
@@ -434,16 +436,20 @@ static __always_inline int packet_ethernet(struct __sk_buff *skb, struct packet 
 }
 
 /*
- * @link: bytes in front of the IP header, 0 or 14. Returns a reason to drop, or REASON_NONE. Not
- * inlined: the headers on its stack are gone before we judge.
+ * Returns a reason to drop, or REASON_NONE. Not inlined: the headers on its stack are gone before we
+ * judge. Not static: what follows is verified once, and not for every way through the headers.
  */
-static __noinline int packet_parse(struct __sk_buff *skb, __u32 link, struct packet *packet)
+__noinline int packet_parse(struct __sk_buff *skb, struct packet *packet)
 {
-	int reason = link ? packet_ethernet(skb, packet) : REASON_NONE;
+	int reason = REASON_NONE;
 
+	if (!packet)
+		return REASON_MALFORMED;
+	if (link_header)
+		reason = packet_ethernet(skb, packet);
 	if (reason || packet->kind == KIND_ARP)
 		return reason;
-	return packet_whole(skb, link, packet);
+	return packet_whole(skb, link_header, packet);
 }
 
 /* The ports of a quoted packet, of which an ICMP error need only carry eight bytes (RFC 792). */

@@ -11,10 +11,9 @@
 #include "packet.h"
 
 /* What belongs to the attachment; everything else comes from the generation. */
-const volatile __u32 link_header; /* bytes in front of the IP header: 14 on Ethernet, else 0 */
-const volatile __u32 own_slot;	  /* of the interface we are attached to */
-const volatile __u32 dry;	  /* change nothing but what TRACE_… says */
-const volatile __u32 dry_slot;	  /* the generation to judge by; 0: the live one */
+const volatile __u32 own_slot; /* of the interface we are attached to */
+const volatile __u32 dry;      /* change nothing but what TRACE_… says */
+const volatile __u32 dry_slot; /* the generation to judge by; 0: the live one */
 
 /* All that is found out about one packet. */
 struct judgement {
