@@ -4,8 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "generation.h"
+#include "ids.h"
 #include "mem.h"
 #include "reason.h"
+#include "state.h"
 #include "suites.h"
 #include "trial.h"
 
@@ -254,6 +257,30 @@ START_TEST(expiry)
 }
 END_TEST
 
+/*
+ * A load that was killed before it published may have left flows that bear its number: they must not
+ * pass for those of the next.
+ */
+START_TEST(unpublished)
+{
+	struct state state = state_get();
+	struct gate_policy policy = { .table = bench_table() };
+	struct generation killed, next;
+	struct ids ids = {};
+
+	bench_load("house.json");
+	ck_assert_int_eq(ids_read(&state, &ids), 0);
+	policy.ids = &ids;
+	ck_assert_int_eq(generation_build(&state, &policy, &killed), 0);
+	ck_assert_int_eq(generation_build(&state, &policy, &next), 0);
+	ck_assert_uint_gt(killed.number, bench_generation());
+	ck_assert_uint_gt(next.number, killed.number);
+	bench_load_edited("house.json", &the_same);
+	ck_assert_uint_gt(bench_generation(), next.number);
+	ids_free(&ids);
+}
+END_TEST
+
 START_TEST(no_policy)
 {
 	static const struct packet packets[] = {
@@ -296,6 +323,7 @@ Suite *generation_suite(void)
 	tcase_add_test(tcase, many_generations);
 	tcase_add_test(tcase, credit_moves);
 	tcase_add_test(tcase, broken_policy);
+	tcase_add_test(tcase, unpublished);
 	tcase_add_test(tcase, expiry);
 	suite_add_tcase(suite, tcase);
 	return suite;
