@@ -204,7 +204,7 @@ def _check_advertisements(world, report):
 LEASES = """
 interface lan0
 start 192.168.77.50
-end 192.168.77.60
+end 192.168.77.59
 max_leases 10
 lease_file {folder}/leases
 pidfile {folder}/udhcpd.pid
@@ -471,6 +471,32 @@ def _check_failing_load(world, report):
         assert hooks.count(world.router.netns, "wg0") == (0, 0), "wg0 has programs"
 
 
+def _check_renamed(world, report):
+    """Its programs are known by the name that it had."""
+    ip = world.router.netns.run
+    guarded = POLICIES["t1"] | {"interfaces": ["wg0", "spare0"]}
+    renamed = POLICIES["t1"] | {"interfaces": ["wg0", "spare1"]}
+    ip("ip", "link", "add", "spare0", "type", "veth", "peer", "name", "spare9")
+    try:
+        world.load(guarded, world.inventory())
+        ip("ip", "link", "set", "spare0", "name", "spare1")
+        with report.case("lan: a load that knows a guarded interface by a new name is refused"):
+            before = _state(world)
+            result = world.try_load(renamed, world.inventory())
+            assert result.returncode == 1, f"exit {result.returncode}"
+            assert "which it was called before" in result.stderr, result.stderr
+            assert _state(world) == before, f"{_state(world)} instead of {before}"
+            assert hooks.count(world.router.netns, "spare1") == (1, 1), "its programs are gone"
+        with report.case("lan: after unload it is guarded under its new name"):
+            assert world.aclctl("unload").returncode == 0
+            assert hooks.count(world.router.netns, "spare1") == (0, 0), "programs were left"
+            world.load(renamed, world.inventory())
+            assert world.status()["enforced"], world.status()
+    finally:
+        ip("ip", "link", "delete", "spare9")
+        world.load(EVERYWHERE, world.inventory())
+
+
 def run(world, report):
     with world.serve():
         _check_stories(world, report)
@@ -483,4 +509,6 @@ def run(world, report):
         _check_tags(world, report)
         _check_release(world, report)
         _check_order(world, report)
+        if world.gate:
+            _check_renamed(world, report)
         _check_failing_load(world, report)
