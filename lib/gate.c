@@ -50,12 +50,7 @@ static int fail(struct diag *diag, int error, const char *what)
 	return error;
 }
 
-static int open_map(const struct state *state, const char *name)
-{
-	return kernel_map_open(state->pins, name);
-}
-
-static void identify_build(uint8_t ret_build[12])
+void gate_build(uint8_t ret_build[12])
 {
 	uint8_t sha256[32];
 	size_t size;
@@ -108,7 +103,7 @@ static int find_interfaces(const struct table *table, struct diag *diag, struct 
 {
 	int error = 0;
 
-	identify_build(guarded->build);
+	gate_build(guarded->build);
 	for (size_t i = 0; i < table->interfaces_count && !error; i++)
 		error = find_interface(table->interfaces[i], diag, &guarded->items[i]);
 	for (size_t i = 0; i < table->interfaces_count; i++)
@@ -151,7 +146,7 @@ static int prepare_pins(const struct state *state, struct diag *diag)
 static int read_registered(const struct state *state,
 			   struct gate_interface registered[GATE_GUARDED_MAX])
 {
-	_close_ int map = open_map(state, "interfaces");
+	_close_ int map = kernel_map_open(state->pins, "interfaces");
 	int error = map < 0 ? map : 0;
 
 	memset(registered, 0, GATE_GUARDED_MAX * sizeof(*registered));
@@ -242,7 +237,7 @@ static int load_programs(const struct state *state, struct interface *interface,
 /* In one batch, for the kernel waits for a grace period after each update of such a map. */
 static int fill_shards(const struct state *state, enum kernel_table table, uint32_t entries)
 {
-	_close_ int outer = open_map(state, kernel_table_name(table));
+	_close_ int outer = kernel_map_open(state->pins, kernel_table_name(table));
 	uint32_t shards[GATE_FLOW_SHARDS], last = GATE_FLOW_SHARDS - 1, id, count = 0;
 	int inner[GATE_FLOW_SHARDS], error = 0;
 
@@ -268,7 +263,7 @@ static int fill_shards(const struct state *state, enum kernel_table table, uint3
 /* Once for the life of the pins: the flow tables and the secret that spreads flows over them. */
 static int prepare_flows(const struct state *state)
 {
-	_close_ int map = open_map(state, "active");
+	_close_ int map = kernel_map_open(state->pins, "active");
 	struct gate_active active;
 	uint32_t zero = 0;
 	int error = map < 0 ? map : kernel_map_get(map, &zero, &active);
@@ -295,7 +290,7 @@ static struct hook hook_of(const struct state *state, const char *interface, uin
 static int register_interface(const struct state *state, const struct interface *interface,
 			      const uint8_t build[12])
 {
-	_close_ int names = open_map(state, "interfaces");
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	struct gate_interface entry = { .ifindex = interface->ifindex };
 
 	if (names < 0)
@@ -377,7 +372,7 @@ static int attach(const struct state *state, const struct interface *interface,
 static bool is_running(const struct state *state, const struct interface *interface,
 		       const uint8_t build[12])
 {
-	_close_ int names = open_map(state, "interfaces");
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	struct gate_interface entry;
 
 	if (names < 0 || kernel_map_get(names, &interface->slot, &entry) ||
@@ -434,7 +429,7 @@ static int detach(const struct state *state, const struct gate_interface *interf
 /* Detaches from the interface of a slot, and forgets it. */
 static int release(const struct state *state, uint32_t slot)
 {
-	_close_ int names = open_map(state, "interfaces");
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	struct gate_interface interface, nothing = {};
 	int error = names < 0 ? names : kernel_map_get(names, &slot, &interface);
 
@@ -477,7 +472,7 @@ static int release_others(const struct state *state, const struct guarded *guard
 
 static bool is_published(const struct state *state)
 {
-	_close_ int map = open_map(state, "active");
+	_close_ int map = kernel_map_open(state->pins, "active");
 	struct gate_active active = {};
 	uint32_t zero = 0;
 
@@ -574,7 +569,7 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
 
 int gate_unload(const struct state *state, struct diag *diag)
 {
-	_close_ int names = open_map(state, "interfaces");
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	int error = names < 0 && names != -ENOENT ? names : 0;
 
 	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
@@ -649,9 +644,9 @@ static int read_interfaces(const struct state *state, struct gate_status *status
 
 int gate_status(const struct state *state, struct gate_status *ret_status)
 {
-	_close_ int active_map = open_map(state, "active");
-	_close_ int headers = open_map(state, "generations");
-	_close_ int totals = open_map(state, "totals");
+	_close_ int active_map = kernel_map_open(state->pins, "active");
+	_close_ int headers = kernel_map_open(state->pins, "generations");
+	_close_ int totals = kernel_map_open(state->pins, "totals");
 	struct gate_status status = {};
 	struct gate_active active;
 	uint32_t zero = 0;

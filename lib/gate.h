@@ -27,6 +27,9 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
  */
 int gate_unload(const struct state *state, struct diag *diag);
 
+/* Which programs these are that we would attach, as in struct gate_interface. */
+void gate_build(uint8_t ret_build[12]);
+
 enum gate_enforcement {
 	ENFORCED,
 	ENFORCED_NOT_ABSENT,   /* the interface is gone; when it comes back it has no programs */

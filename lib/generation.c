@@ -201,11 +201,6 @@ static struct rows rows_of(const struct gate_policy *policy, enum kernel_table t
 	}
 }
 
-static int open_map(const struct state *state, const char *name)
-{
-	return kernel_map_open(state->pins, name);
-}
-
 static int build_ranges(const struct gate_policy *policy, int *ret_table)
 {
 	*ret_table = kernel_table_create(TABLE_RANGES, (uint32_t)policy->table->ranges_count);
@@ -289,7 +284,7 @@ static int build_pairs(const struct table *table, int *ret_table)
 static int build_table(const struct state *state, const struct gate_policy *policy,
 		       enum kernel_table table, struct kernel_put *put)
 {
-	put->map = open_map(state, kernel_table_name(table));
+	put->map = kernel_map_open(state->pins, kernel_table_name(table));
 	if (put->map < 0)
 		return put->map;
 	if (table == TABLE_PAIRS)
@@ -394,8 +389,8 @@ static int next_number(int headers, uint32_t live, uint32_t *ret_number)
 static int live_generation(const struct state *state, struct gate_active *active,
 			   struct gate_generation *header)
 {
-	_close_ int active_map = open_map(state, "active");
-	_close_ int headers = open_map(state, "generations");
+	_close_ int active_map = kernel_map_open(state->pins, "active");
+	_close_ int headers = kernel_map_open(state->pins, "generations");
 	uint32_t zero = 0;
 	int error;
 
@@ -425,10 +420,33 @@ static void set_ifindexes(const struct gate_policy *policy, uint32_t *ret_ifinde
 	ret_ifindexes[GATE_FROM_SELF] = 0;
 }
 
+int generation_number(const struct table *table, struct ids *ids, struct diag *diag)
+{
+	for (size_t i = 0; i < table->devices_count; i++) {
+		if (!ids_get(ids, IDS_DEVICE, table->devices[i])) {
+			diag_error(diag, PLACE_NONE,
+				   "there are counters for %d devices, and this "
+				   "policy and those before it name more",
+				   GATE_DEVICES_MAX - 1);
+			return -E2BIG;
+		}
+	}
+	for (size_t i = 0; i < table->rules_count; i++) {
+		if (!ids_get(ids, IDS_RULE, table->rules[i].label)) {
+			diag_error(diag, PLACE_NONE,
+				   "there are counters for %d rules, and this "
+				   "policy has %zu",
+				   GATE_RULES_MAX - 1, table->rules_count);
+			return -E2BIG;
+		}
+	}
+	return 0;
+}
+
 int generation_build(const struct state *state, const struct gate_policy *policy,
 		     struct generation *ret_generation)
 {
-	_close_ int headers = open_map(state, "generations");
+	_close_ int headers = kernel_map_open(state->pins, "generations");
 	struct gate_generation live = {}, header = { .features = policy->table->features,
 						     .loaded = policy->loaded,
 						     .settings = settings_of(policy) };
@@ -459,8 +477,8 @@ int generation_build(const struct state *state, const struct gate_policy *policy
  */
 int generation_publish(const struct state *state, const struct generation *generation)
 {
-	_close_ int map = open_map(state, "active");
-	_close_ int outer = open_map(state, kernel_table_name(TABLE_PAIRS));
+	_close_ int map = kernel_map_open(state->pins, "active");
+	_close_ int outer = kernel_map_open(state->pins, kernel_table_name(TABLE_PAIRS));
 	_close_ int empty = kernel_table_create(TABLE_PAIRS, 1);
 	struct gate_active active;
 	uint32_t zero = 0;

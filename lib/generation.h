@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "diag.h"
 #include "ids.h"
 #include "state.h"
 #include "table.h"
@@ -25,6 +26,9 @@ struct generation {
 	uint32_t slot;
 	uint32_t number;
 };
+
+/* Gives every device and rule of the table an id. -E2BIG: there are no more, and an error in @diag. */
+int generation_number(const struct table *table, struct ids *ids, struct diag *diag);
 
 /*
  * Fills the slot that is neither live nor was live before: packets may still be on their way with

@@ -11,29 +11,6 @@
 #include "digest.h"
 #include "mem.h"
 
-static int number(const struct table *table, struct ids *ids, struct diag *diag)
-{
-	for (size_t i = 0; i < table->devices_count; i++) {
-		if (!ids_get(ids, IDS_DEVICE, table->devices[i])) {
-			diag_error(diag, PLACE_NONE,
-				   "there are counters for %d devices, and this "
-				   "policy and those before it name more",
-				   GATE_DEVICES_MAX - 1);
-			return -E2BIG;
-		}
-	}
-	for (size_t i = 0; i < table->rules_count; i++) {
-		if (!ids_get(ids, IDS_RULE, table->rules[i].label)) {
-			diag_error(diag, PLACE_NONE,
-				   "there are counters for %d rules, and this "
-				   "policy has %zu",
-				   GATE_RULES_MAX - 1, table->rules_count);
-			return -E2BIG;
-		}
-	}
-	return 0;
-}
-
 static void remove_copy(const struct state *state, const char *name)
 {
 	_free_ char *path = state_path(state->dir, name);
@@ -80,7 +57,7 @@ static int number_and_write(const struct state *state, struct checked *checked, 
 	const uint32_t known[] = {
 		[IDS_DEVICE] = ids_last(ids, IDS_DEVICE), [IDS_RULE] = ids_last(ids, IDS_RULE)
 	};
-	int error = number(&checked->table, ids, &checked->diag);
+	int error = generation_number(&checked->table, ids, &checked->diag);
 
 	if (error || !has_new_names(ids, known))
 		return error;

@@ -9,7 +9,6 @@
 #include <time.h>
 
 #include "box.h"
-#include "digest.h"
 #include "generation.h"
 #include "mem.h"
 
@@ -24,12 +23,10 @@ int trace_interface(const struct gate_status *status, const char *name)
 bool trace_is_running_build(const struct gate_status *status, size_t interface)
 {
 	const struct gate_interface *running = &status->interfaces[interface].interface;
-	uint8_t sha256[32];
-	size_t size;
-	const void *object = kernel_object(&size);
+	uint8_t build[12];
 
-	digest_bytes(object, size, sha256);
-	return !memcmp(sha256, running->build, sizeof(running->build));
+	gate_build(build);
+	return !memcmp(build, running->build, sizeof(build));
 }
 
 static struct origin origin_guarded(const struct gate_status *status, size_t interface)
@@ -202,14 +199,6 @@ static int find_slots(const struct gate_status *status, const struct table *tabl
 	return error;
 }
 
-static void number(const struct table *table, struct ids *ids)
-{
-	for (size_t i = 0; i < table->devices_count; i++)
-		ids_get(ids, IDS_DEVICE, table->devices[i]);
-	for (size_t i = 0; i < table->rules_count; i++)
-		ids_get(ids, IDS_RULE, table->rules[i].label);
-}
-
 int trace_beside(const struct trace *trace, const struct table *table, struct ids *ids,
 		 struct diag *diag, uint32_t *ret_slot)
 {
@@ -217,9 +206,10 @@ int trace_beside(const struct trace *trace, const struct table *table, struct id
 	struct generation generation;
 	int error = find_slots(trace->status, table, diag, policy.slots);
 
+	if (!error)
+		error = generation_number(table, ids, diag);
 	if (error)
 		return error;
-	number(table, ids);
 	error = generation_build(trace->state, &policy, &generation);
 	if (error)
 		return fail(diag, error, "cannot fill the kernel's tables", NULL);

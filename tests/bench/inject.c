@@ -13,17 +13,16 @@
  * swings for all of them. Prints, for each, ns a packet of its quickest turn: among turns of a few
  * ms there are some in which no other process came between.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool.h"
 
 #define TURNS  20
 #define PLACES 16
@@ -38,30 +37,6 @@ struct place {
 	size_t at; /* the next packet */
 	double best;
 };
-
-static void die(const char *what)
-{
-	fprintf(stderr, "inject: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-static void pin(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set))
-		die("sched_setaffinity");
-}
 
 static struct packets map_packets(const char *file)
 {

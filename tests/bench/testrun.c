@@ -10,7 +10,6 @@
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
-#include <errno.h>
 #include <linux/ip.h>
 #include <linux/tcp.h>
 #include <math.h>
@@ -26,6 +25,7 @@
 #include "load.h"
 #include "mem.h"
 #include "sandbox.h"
+#include "tool.h"
 
 #define ROUNDS	   12
 #define PACKETS	   400000
@@ -43,12 +43,6 @@ static struct {
 	uint32_t tuples_count;
 	char *const *wanted; /* names of cases; none: all of them */
 } run;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "testrun: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 struct frame {
 	struct iphdr ip;

@@ -252,6 +252,12 @@ void bench_load(const char *name)
 	bench.loaded = name;
 }
 
+void bench_open_house(void)
+{
+	bench_open();
+	bench_load("house.json");
+}
+
 int bench_load_text(const char *text)
 {
 	_free_ char *path = state_path(bench.state.dir, "text.json");

@@ -76,6 +76,9 @@ struct verdict {
 void bench_open(void);
 void bench_close(void);
 
+/* ... and then house.json. */
+void bench_open_house(void);
+
 /* A policy file of this directory; the policy that is loaded already is not loaded again. */
 void bench_load(const char *name);
 

@@ -156,18 +156,12 @@ START_TEST(another_slot)
 }
 END_TEST
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *dry_suite(void)
 {
 	Suite *suite = suite_create("dry");
 	TCase *tcase = tcase_create("kinds"), *policies = tcase_create("policies");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, kinds, ARRAY_SIZE(kinds), ANY_FORM);
 	suite_add_tcase(suite, tcase);

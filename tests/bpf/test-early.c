@@ -112,18 +112,12 @@ START_TEST(leaves_what_audit_lets_pass)
 }
 END_TEST
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *early_suite(void)
 {
 	Suite *suite = suite_create("early");
 	TCase *tcase = tcase_create("early drop");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	tcase_add_loop_test(tcase, takes, 0, ARRAY_SIZE(rows));
 	tcase_add_test(tcase, leaves_flows);

@@ -176,18 +176,12 @@ static const struct trial quoted_headers[] = {
 };
 /* clang-format on */
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *error_suite(void)
 {
 	Suite *suite = suite_create("error");
 	TCase *tcase = tcase_create("errors");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, senders, ARRAY_SIZE(senders), ANY_FORM);
 	trials_add(tcase, quoted_tuples, ARRAY_SIZE(quoted_tuples), ANY_FORM);

@@ -283,18 +283,12 @@ START_TEST(full_ring)
 }
 END_TEST
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *events_suite(void)
 {
 	Suite *suite = suite_create("events");
 	TCase *tcase = tcase_create("events");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	tcase_add_loop_test(tcase, content, 0, ARRAY_SIZE(tellings));
 	tcase_add_loop_test(tcase, unreadable, 0, ARRAY_SIZE(forms));

@@ -94,18 +94,12 @@ static const struct trial rows[] = {
 };
 /* clang-format on */
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *fast_suite(void)
 {
 	Suite *suite = suite_create("fast");
 	TCase *tcase = tcase_create("fast path");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, rows, ARRAY_SIZE(rows), ANY_FORM);
 	suite_add_tcase(suite, tcase);

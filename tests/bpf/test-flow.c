@@ -298,18 +298,12 @@ static const struct trial timeouts[] = {
 };
 /* clang-format on */
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *flow_suite(void)
 {
 	Suite *suite = suite_create("flow");
 	TCase *tcase = tcase_create("flows");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, new_tcp, ARRAY_SIZE(new_tcp), ANY_FORM);
 	trials_add(tcase, live_tcp, ARRAY_SIZE(live_tcp), ANY_FORM);

@@ -356,18 +356,12 @@ START_TEST(entries)
 }
 END_TEST
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *fragment_suite(void)
 {
 	Suite *suite = suite_create("fragment");
 	TCase *tcase = tcase_create("fragments"), *policies = tcase_create("policies");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, order, ARRAY_SIZE(order), ANY_FORM);
 	trials_add(tcase, identity, ARRAY_SIZE(identity), ANY_FORM);

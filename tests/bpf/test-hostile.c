@@ -371,12 +371,6 @@ static const struct trial two_ports[] = {
 };
 /* clang-format on */
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 static void setup_lan(void)
 {
 	bench_open();
@@ -396,7 +390,8 @@ static TCase *add_case(Suite *suite, const char *name, void (*setup)(void))
 Suite *hostile_suite(void)
 {
 	Suite *suite = suite_create("hostile");
-	TCase *house = add_case(suite, "house", setup), *lan = add_case(suite, "lan", setup_lan);
+	TCase *house = add_case(suite, "house", bench_open_house),
+	      *lan = add_case(suite, "lan", setup_lan);
 	TCase *policies = add_case(suite, "policies", bench_open);
 
 	trials_add(house, scans, ARRAY_SIZE(scans), ANY_FORM);

@@ -260,18 +260,12 @@ static const struct trial dhcp_bare[] = {
 };
 /* clang-format on */
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *link_suite(void)
 {
 	Suite *suite = suite_create("link");
 	TCase *tcase = tcase_create("link"), *dhcp = tcase_create("dhcp");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, arp, ARRAY_SIZE(arp), ETHERNET);
 	trials_add(tcase, neighbours, ARRAY_SIZE(neighbours), IPV6 | ETHERNET);

@@ -276,18 +276,12 @@ START_TEST(every_cut)
 }
 END_TEST
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *packet_suite(void)
 {
 	Suite *suite = suite_create("packet");
 	TCase *tcase = tcase_create("headers");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, ipv4_headers, ARRAY_SIZE(ipv4_headers), IPV4);
 	trials_add(tcase, ipv4_options, ARRAY_SIZE(ipv4_options), IPV4);

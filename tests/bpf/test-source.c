@@ -225,18 +225,12 @@ START_TEST(mapped)
 }
 END_TEST
 
-static void setup(void)
-{
-	bench_open();
-	bench_load("house.json");
-}
-
 Suite *source_suite(void)
 {
 	Suite *suite = suite_create("source");
 	TCase *tcase = tcase_create("sources");
 
-	tcase_add_unchecked_fixture(tcase, setup, bench_close);
+	tcase_add_unchecked_fixture(tcase, bench_open_house, bench_close);
 	tcase_set_timeout(tcase, TIMEOUT);
 	trials_add(tcase, ingress, ARRAY_SIZE(ingress), ANY_FORM);
 	trials_add(tcase, marks, ARRAY_SIZE(marks), ANY_FORM);
