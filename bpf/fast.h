@@ -54,30 +54,20 @@ static __always_inline bool fast_policy(struct fast *fast)
 static __always_inline void fast_find4(struct fast *fast)
 {
 	struct gate_flow4_key key;
-	__u32 index;
-	__u64 hash;
 	void *shard;
 
 	flow_key4(&fast->packet, fast->side, &key);
-	hash = hash4(&key, fast->seed);
-	index = hash_shard(hash);
-	fast->tag = hash_tag(hash);
-	shard = bpf_map_lookup_elem(&flows4, &index);
+	shard = flow_shard4(&key, fast->seed, &fast->tag);
 	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 }
 
 static __always_inline void fast_find6(struct fast *fast)
 {
 	struct gate_flow6_key key;
-	__u32 index;
-	__u64 hash;
 	void *shard;
 
 	flow_key6(&fast->packet, fast->side, &key);
-	hash = hash6(&key, fast->seed);
-	index = hash_shard(hash);
-	fast->tag = hash_tag(hash);
-	shard = bpf_map_lookup_elem(&flows6, &index);
+	shard = flow_shard6(&key, fast->seed, &fast->tag);
 	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 }
 

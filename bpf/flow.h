@@ -117,25 +117,39 @@ static __always_inline void flow_key6(const struct packet *packet, __u8 side,
 	};
 }
 
+/* Where the flow of that key is, if there is one, and the tag that its stamp then has. */
+static __always_inline void *flow_shard4(const struct gate_flow4_key *key, __u32 seed,
+					 __u16 *ret_tag)
+{
+	__u64 hash = hash4(key, seed);
+	__u32 index = hash_shard(hash);
+
+	*ret_tag = hash_tag(hash);
+	return bpf_map_lookup_elem(&flows4, &index);
+}
+
+static __always_inline void *flow_shard6(const struct gate_flow6_key *key, __u32 seed,
+					 __u16 *ret_tag)
+{
+	__u64 hash = hash6(key, seed);
+	__u32 index = hash_shard(hash);
+
+	*ret_tag = hash_tag(hash);
+	return bpf_map_lookup_elem(&flows6, &index);
+}
+
 static __noinline void flow_key_get(const struct packet *packet, __u32 seed, struct flow_key *key)
 {
-	__u64 hash;
-	__u32 index;
-
 	__builtin_memset(key, 0, sizeof(*key));
 	key->version = packet->version;
 	key->side = side_of_source(packet);
 	if (packet->version == 4) {
 		flow_key4(packet, key->side, &key->v4);
-		hash = hash4(&key->v4, seed);
+		key->shard = flow_shard4(&key->v4, seed, &key->tag);
 	} else {
 		flow_key6(packet, key->side, &key->v6);
-		hash = hash6(&key->v6, seed);
+		key->shard = flow_shard6(&key->v6, seed, &key->tag);
 	}
-	key->tag = hash_tag(hash);
-	index = hash_shard(hash);
-	key->shard = packet->version == 4 ? bpf_map_lookup_elem(&flows4, &index) :
-					    bpf_map_lookup_elem(&flows6, &index);
 }
 
 /* @now may be read before another CPU wrote @last. */
