@@ -28,6 +28,7 @@ struct options {
 	const char *count;
 	bool batch;
 	bool dry_run;
+	bool open;
 	bool json;
 	/* of trace */
 	const char *packet;
@@ -57,6 +58,7 @@ int command_status(const struct options *options, char **arguments);
 int command_trace(const struct options *options, char **arguments);
 int command_flows(const struct options *options, char **arguments);
 int command_monitor(const struct options *options, char **arguments);
+int command_guard(const struct options *options, char **arguments);
 int command_unload(const struct options *options, char **arguments);
 
 /* @inventory, or the default one where it exists, or NULL. */

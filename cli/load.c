@@ -92,6 +92,17 @@ int command_load(const struct options *options, char **arguments)
 	return code;
 }
 
+static void print_unloaded(const struct options *options, bool loaded)
+{
+	if (options->open)
+		puts("the gate is open: programs and guard are gone, and everything passes");
+	else if (loaded)
+		puts("the programs are detached, and the gate is shut: nothing passes; "
+		     "\"aclctl guard off\" opens it");
+	else
+		puts("nothing is loaded");
+}
+
 int command_unload(const struct options *options, char **arguments)
 {
 	struct state state = state_get();
@@ -99,9 +110,8 @@ int command_unload(const struct options *options, char **arguments)
 	struct diag diag = {};
 	struct gate_status status;
 	bool loaded = !gate_status(&state, &status);
-	int error = load_undo(&state, &diag);
+	int error = load_undo(&state, options->open, &diag);
 
-	(void)options;
 	(void)arguments;
 	print_diag(&diag, &none);
 	diag_free(&diag);
@@ -109,7 +119,6 @@ int command_unload(const struct options *options, char **arguments)
 		print_error("unloading needs root: try sudo");
 	if (error)
 		return exit_code_of(error);
-	printf(loaded ? "the programs are detached: nothing is judged any more\n" :
-			"nothing is loaded\n");
+	print_unloaded(options, loaded);
 	return EXIT_DONE;
 }

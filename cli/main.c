@@ -23,8 +23,9 @@ static const struct command commands[] = {
 	  command_monitor },
 	{ "status", "", "what is enforced, by which policy, and what was dropped", "j", 0, 0,
 	  command_status },
-	{ "unload", "", "detach the programs: nothing is judged any more", "", 0, 0,
-	  command_unload },
+	{ "guard", "on|off", "keep shut what no program of ours judges, or open it", "G", 1, 1,
+	  command_guard },
+	{ "unload", "", "detach the programs: nothing passes any more", "o", 0, 0, command_unload },
 };
 
 static const struct {
@@ -36,6 +37,8 @@ static const struct {
 	{ 'P', "policy", "FILE", "ask this policy, not the loaded one" },
 	{ 'i', "inventory", "FILE", "devices and hosts stand in FILE" },
 	{ 'I', "interface", "NAME", "guard this interface, whatever the policy says" },
+	{ 'G', "interface", "NAME", "this interface, and those that are shut already" },
+	{ 'o', "open", NULL, "... or everything does: the guard goes as well" },
 	{ 'n', "dry-run", NULL, "check only, change nothing" },
 	{ 'p', "print", "table", "print what the kernel would see" },
 	{ 'b', "batch", NULL, "read lines \"SRC DST PROTO PORT\" from standard input" },
@@ -67,7 +70,11 @@ static void set_option(struct options *options, char letter, const char *argumen
 		break;
 	case 'I':
 	case 'w':
+	case 'G':
 		options->interface = argument;
+		break;
+	case 'o':
+		options->open = true;
 		break;
 	case 'n':
 		options->dry_run = true;

@@ -123,6 +123,17 @@ static const char *early_name(enum early early)
 	}
 }
 
+static void print_guard(const struct gate_status *status)
+{
+	if (status->guard_error)
+		printf("guard: %s\n", strerror(-status->guard_error));
+	else if (!status->guard.stands)
+		printf("guard: not there, so a new interface of that name is open; load again\n");
+	else
+		printf("guard: kept out %" PRIu64 " packets, and kept in %" PRIu64 "\n",
+		       status->guard.unjudged, status->guard.unarmed);
+}
+
 static void print_text(const struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
@@ -140,6 +151,7 @@ static void print_text(const struct view *view)
 		printf("%s: %s%s\n", view->status.interfaces[i].interface.name,
 		       gate_enforcement_text(view->status.interfaces[i].enforcement),
 		       early_text(view->status.interfaces[i].early));
+	print_guard(&view->status);
 	printf("flows: %" PRIu64 " of %u\n",
 	       (uint64_t)(view->status.totals.flows_created - view->status.totals.flows_deleted),
 	       2 * GATE_FLOWS_MAX);
@@ -195,7 +207,10 @@ static void print_json(const struct view *view)
 		       early_name(view->status.interfaces[i].early),
 		       gate_enforcement_text(view->status.interfaces[i].enforcement));
 	}
-	printf("],\"events_lost\":%" PRIu64 ",\"audited\":%" PRIu64 ",\"dropped\":[",
+	printf("],\"guard\":{\"stands\":%s,\"unjudged\":%" PRIu64 ",\"unarmed\":%" PRIu64 "}",
+	       view->status.guard.stands ? "true" : "false", view->status.guard.unjudged,
+	       view->status.guard.unarmed);
+	printf(",\"events_lost\":%" PRIu64 ",\"audited\":%" PRIu64 ",\"dropped\":[",
 	       (uint64_t)view->status.totals.events_lost, audited(view));
 	each_drop(view, print_json_drop);
 	printf("]}\n");

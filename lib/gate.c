@@ -17,6 +17,7 @@
 #include "hook.h"
 #include "kernel.h"
 #include "mem.h"
+#include "registry.h"
 #include "seed.h"
 #include "topology.h"
 
@@ -41,7 +42,9 @@ struct interface {
 struct guarded {
 	struct interface items[GATE_GUARDED_MAX];
 	size_t count;
-	uint8_t build[12]; /* of our programs, as in struct gate_interface */
+	uint8_t build[12];    /* of our programs, as in struct gate_interface */
+	struct guard_status before; /* the guard that the load found */
+	bool shut;	      /* it has changed it */
 };
 
 static int fail(struct diag *diag, int error, const char *what)
@@ -142,42 +145,19 @@ static int prepare_pins(const struct state *state, struct diag *diag)
 	return error ? fail(diag, error, state->pins) : 0;
 }
 
-/* Where nothing is registered yet, no name is. */
-static int read_registered(const struct state *state,
-			   struct gate_interface registered[GATE_GUARDED_MAX])
-{
-	_close_ int map = kernel_map_open(state->pins, "interfaces");
-	int error = map < 0 ? map : 0;
-
-	memset(registered, 0, GATE_GUARDED_MAX * sizeof(*registered));
-	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++)
-		error = kernel_map_get(map, &slot, &registered[slot]);
-	return error == -ENOENT ? 0 : error;
-}
-
-/* An interface that is guarded keeps its slot: its programs, and flows, know it by that. */
-static uint32_t find_slot(const struct gate_interface registered[GATE_GUARDED_MAX],
-			  const char *name)
-{
-	uint32_t slot = 0;
-
-	while (slot < GATE_GUARDED_MAX && strcmp(registered[slot].name, name))
-		slot++;
-	return slot;
-}
-
 /* Its programs are known by the old name, and would be taken off with it. */
-static int check_renamed(const struct gate_interface registered[GATE_GUARDED_MAX],
-			 const struct interface *interface, struct diag *diag)
+static int check_renamed(const struct registry *registry, const struct interface *interface, struct diag *diag)
 {
 	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++) {
-		if (!registered[slot].name[0] || registered[slot].ifindex != interface->ifindex ||
-		    !strcmp(registered[slot].name, interface->name))
+		const struct gate_interface *known = &registry->items[slot];
+
+		if (!known->name[0] || known->ifindex != interface->ifindex ||
+		    !strcmp(known->name, interface->name))
 			continue;
 		diag_error(diag, PLACE_NONE,
 			   "\"%s\" is guarded as \"%s\", which it was called before: unload, then "
 			   "load again",
-			   interface->name, registered[slot].name);
+			   interface->name, known->name);
 		return -EBUSY;
 	}
 	return 0;
@@ -185,17 +165,17 @@ static int check_renamed(const struct gate_interface registered[GATE_GUARDED_MAX
 
 static int assign_slots(const struct state *state, struct guarded *guarded, struct diag *diag)
 {
-	struct gate_interface registered[GATE_GUARDED_MAX];
-	int error = read_registered(state, registered);
+	struct registry registry;
+	int error = registry_read(state, &registry);
 
 	if (error)
 		return fail(diag, error, "cannot read what is guarded now");
 	for (size_t i = 0; i < guarded->count && !error; i++) {
 		struct interface *interface = &guarded->items[i];
 
-		interface->slot = find_slot(registered, interface->name);
+		interface->slot = registry_find(&registry, interface->name);
 		interface->known = interface->slot < GATE_GUARDED_MAX;
-		error = check_renamed(registered, interface, diag);
+		error = check_renamed(&registry, interface, diag);
 	}
 	if (error)
 		return error;
@@ -203,7 +183,7 @@ static int assign_slots(const struct state *state, struct guarded *guarded, stru
 		struct interface *interface = &guarded->items[i];
 
 		if (!interface->known)
-			interface->slot = find_slot(registered, "");
+			interface->slot = registry_find(&registry, "");
 		if (interface->slot == GATE_GUARDED_MAX) {
 			diag_error(diag, PLACE_NONE,
 				   "more than %d interfaces are guarded, those of the running "
@@ -211,7 +191,7 @@ static int assign_slots(const struct state *state, struct guarded *guarded, stru
 				   GATE_GUARDED_MAX);
 			return -E2BIG;
 		}
-		strncpy(registered[interface->slot].name, interface->name, IFNAMSIZ - 1);
+		strncpy(registry.items[interface->slot].name, interface->name, IFNAMSIZ - 1);
 	}
 	return 0;
 }
@@ -280,31 +260,22 @@ static int prepare_flows(const struct state *state)
 	return error ? error : fill_shards(state, TABLE_FRAGMENTS, GATE_FRAGMENTS_PER_SHARD);
 }
 
-static struct hook hook_of(const struct state *state, const char *interface, uint32_t ifindex,
-			   enum direction direction)
-{
-	return (struct hook){ state->pins, interface, ifindex, direction };
-}
-
 /* What is written of the build is what is_running() will believe: NULL, before it runs. */
 static int register_interface(const struct state *state, const struct interface *interface,
 			      const uint8_t build[12])
 {
-	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	struct gate_interface entry = { .ifindex = interface->ifindex };
 
-	if (names < 0)
-		return names;
 	strncpy(entry.name, interface->name, sizeof(entry.name) - 1);
 	if (build)
 		memcpy(entry.build, build, sizeof(entry.build));
-	return kernel_map_put(names, &interface->slot, &entry);
+	return registry_write(state, interface->slot, &entry);
 }
 
 static int attach_one(const struct state *state, const struct interface *interface,
 		      enum direction direction, int program)
 {
-	struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
+	struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
 	int error = hook_attach(&hook, program);
 
 	if (error)
@@ -330,7 +301,7 @@ static int attach_both(const struct state *state, const struct interface *interf
 static void provide_early(const struct state *state, const struct interface *interface,
 			  struct diag *diag)
 {
-	struct hook hook = hook_of(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
+	struct hook hook = registry_hook(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
 	int error = interface->early ? hook_attach_early(&hook, interface->programs.early) :
 				       hook_detach_early(&hook);
 
@@ -379,7 +350,7 @@ static bool is_running(const struct state *state, const struct interface *interf
 	    entry.ifindex != interface->ifindex || memcmp(entry.build, build, sizeof(entry.build)))
 		return false;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
 
 		if (hook_attached(&hook) != ATTACHED)
 			return false;
@@ -417,7 +388,7 @@ static int detach(const struct state *state, const struct gate_interface *interf
 	int error = 0;
 
 	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
-		struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
 
 		error = hook_detach(&hook);
 		if (!error)
@@ -456,18 +427,72 @@ static int attach_all(const struct state *state, const struct guarded *guarded, 
 	return error;
 }
 
-/* What the policy no longer guards is not judged any more: it is one of the others now. */
-static int release_others(const struct state *state, const struct guarded *guarded)
+/* @guard: names. It is armed where our programs are, and nowhere else. */
+static int fit_guard(const struct state *state, struct guard *guard, struct diag *diag)
 {
+	int error;
+
+	guard->mark = GATE_MARK_JUDGED;
+	for (size_t i = 0; i < guard->count; i++)
+		guard->places[i].armed = 0;
+	error = registry_guard(state, guard);
+	if (!error)
+		error = guard_put(guard);
+	return error ? fail(diag, error, "cannot set the guard in nftables") : 0;
+}
+
+/*
+ * From here on nothing passes where our programs are not. What was shut stays so, also what this
+ * policy does not name: somebody wanted that.
+ */
+static int shut(const struct state *state, struct guarded *guarded, struct diag *diag)
+{
+	struct guard guard;
+	int error = guard_read(&guarded->before);
+
+	if (error == -EOPNOTSUPP) {
+		diag_error(diag, PLACE_NONE,
+			   "this kernel has no nftables, which must keep the gate shut when the "
+			   "programs are not there: load the module nf_tables");
+		return error;
+	}
+	if (error)
+		return fail(diag, error, "cannot read the guard in nftables");
+	guard = guarded->before.guard;
+	for (size_t i = 0; i < guarded->count && !error; i++)
+		error = guard_add(&guard, guarded->items[i].name, 0);
+	guarded->shut = true;
+	return error ? fail(diag, error, "too much is guarded") : fit_guard(state, &guard, diag);
+}
+
+static int arm(const struct state *state, const struct guarded *guarded, struct diag *diag)
+{
+	struct guard guard = guarded->before.guard;
+
+	return fit_guard(state, &guard, diag);
+}
+
+/* What the policy no longer guards is not judged any more: it is one of the others now. */
+static int release_others(const struct state *state, const struct guarded *guarded,
+			  struct diag *diag)
+{
+	struct guard guard = guarded->before.guard;
+	struct registry registry;
 	uint32_t kept = 0;
-	int error = 0;
+	int error = registry_read(state, &registry);
 
 	for (size_t i = 0; i < guarded->count; i++)
 		kept |= 1u << guarded->items[i].slot;
-	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++)
-		if (!(kept & 1u << slot))
-			error = release(state, slot);
-	return error;
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
+		if (kept & 1u << slot || !registry.items[slot].name[0])
+			continue;
+		error = release(state, slot);
+		guard_drop(&guard, registry.items[slot].name);
+		diag_warning(diag, PLACE_NONE,
+			     "\"%s\" is no longer guarded: what passes there is not judged",
+			     registry.items[slot].name);
+	}
+	return error ? error : fit_guard(state, &guard, diag);
 }
 
 static bool is_published(const struct state *state)
@@ -516,7 +541,11 @@ static int enforce(const struct state *state, const struct gate_policy *policy,
 	if (!error)
 		error = seed(state, guarded, &generation, diag);
 	if (!error)
+		error = shut(state, guarded, diag);
+	if (!error)
 		error = attach_all(state, guarded, diag);
+	if (!error)
+		error = arm(state, guarded, diag);
 	if (error)
 		return error;
 	error = generation_publish(state, &generation);
@@ -524,6 +553,28 @@ static int enforce(const struct state *state, const struct gate_policy *policy,
 		return fail(diag, error, "cannot publish the policy");
 	*ret_number = generation.number;
 	return 0;
+}
+
+/*
+ * A load that fails leaves the policy that was live as it was. Where there was none, the gate stays
+ * shut: somebody wanted one.
+ */
+static void undo(const struct state *state, const struct guarded *guarded, bool published,
+		 struct diag *diag)
+{
+	struct guard guard = guarded->before.guard;
+
+	if (!published) {
+		gate_unload(state, diag);
+		if (guarded->shut)
+			diag_note(diag, PLACE_NONE,
+				  "the gate is shut: load again, or open it with "
+				  "\"aclctl guard off\"");
+		return;
+	}
+	attach_undo(state, guarded);
+	if (guarded->shut)
+		fit_guard(state, &guard, diag);
 }
 
 static int load_guarded(const struct state *state, struct gate_policy *policy,
@@ -538,13 +589,11 @@ static int load_guarded(const struct state *state, struct gate_policy *policy,
 	for (size_t i = 0; i < guarded->count; i++)
 		if (guarded->items[i].loaded)
 			kernel_programs_close(&guarded->items[i].programs);
-	if (error && published)
-		attach_undo(state, guarded);
-	else if (error)
-		gate_unload(state, diag);
-	if (error)
+	if (error) {
+		undo(state, guarded, published, diag);
 		return error;
-	error = release_others(state, guarded);
+	}
+	error = release_others(state, guarded, diag);
 	if (error)
 		diag_warning(
 			diag, PLACE_NONE,
@@ -567,113 +616,58 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
 	return error ? error : load_guarded(state, policy, &guarded, diag, ret_number);
 }
 
-int gate_unload(const struct state *state, struct diag *diag)
+static int detach_all(const struct state *state)
 {
 	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	int error = names < 0 && names != -ENOENT ? names : 0;
 
 	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
 		error = release(state, slot);
-	if (!error)
-		error = kernel_unpin(state->pins);
+	return error ? error : kernel_unpin(state->pins);
+}
+
+/* Disarmed first: nothing leaves that the programs no longer see. */
+static int disarm(const struct state *state)
+{
+	struct guard_status status;
+	struct guard guard;
+	int error = guard_read(&status);
+
+	guard = status.guard;
+	guard.mark = GATE_MARK_JUDGED;
+	if (!error || error == -EOPNOTSUPP)
+		error = registry_guard(state, &guard);
+	for (size_t i = 0; i < guard.count; i++)
+		guard.places[i].armed = 0;
+	return error || !guard.count ? error : guard_put(&guard);
+}
+
+int gate_unload(const struct state *state, struct diag *diag)
+{
+	int error = disarm(state);
+
+	if (error)
+		return fail(diag, error, "cannot shut the gate before the programs go");
+	error = detach_all(state);
 	return error ? fail(diag, error, "cannot unload") : 0;
 }
 
-static const char *const enforcement_texts[] = {
-	[ENFORCED] = "enforced",
-	[ENFORCED_NOT_ABSENT] = "not enforced: the interface is gone, or is another one of that "
-				"name; load again",
-	[ENFORCED_NOT_DETACHED] = "not enforced: the programs were removed; load again",
-	[ENFORCED_NOT_BEHIND] = "not enforced: another program runs before ours",
-	[ENFORCED_NOT_BYPASSED] = "not enforced: packets can go around the gate; unload, and load "
-				  "again to see where",
-};
-_Static_assert(ARRAY_SIZE(enforcement_texts) == ENFORCEMENT_MAX, "a text for each");
-
-const char *gate_enforcement_text(enum gate_enforcement enforcement)
+int gate_open(const struct state *state, struct diag *diag)
 {
-	return enforcement_texts[enforcement];
-}
+	int error = guard_remove();
 
-static enum gate_enforcement enforcement_of(const struct state *state,
-					    const struct gate_interface *interface)
-{
-	enum gate_enforcement worst = ENFORCED;
-	_free_ char *obstacle = NULL;
-
-	if (if_nametoindex(interface->name) != interface->ifindex)
-		return ENFORCED_NOT_ABSENT;
-	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct hook hook = hook_of(state, interface->name, interface->ifindex, direction);
-		enum attached attached = hook_attached(&hook);
-
-		if (attached == ATTACHED_NOT)
-			return ENFORCED_NOT_DETACHED;
-		if (attached == ATTACHED_BEHIND)
-			worst = ENFORCED_NOT_BEHIND;
-	}
-	if (worst == ENFORCED && (topology_check(interface->name, &obstacle) || obstacle))
-		worst = ENFORCED_NOT_BYPASSED;
-	return worst;
-}
-
-static enum early early_of(const struct state *state, const struct gate_interface *interface)
-{
-	struct hook hook = hook_of(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
-
-	return hook_early(&hook);
-}
-
-static int read_interfaces(const struct state *state, struct gate_status *status)
-{
-	struct gate_interface registered[GATE_GUARDED_MAX];
-	int error = read_registered(state, registered);
-
-	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
-		if (!registered[slot].name[0])
-			continue;
-		status->interfaces[status->interfaces_count].interface = registered[slot];
-		status->interfaces[status->interfaces_count].slot = slot;
-		status->interfaces[status->interfaces_count].early = early_of(state,
-									      &registered[slot]);
-		status->interfaces[status->interfaces_count++].enforcement =
-			enforcement_of(state, &registered[slot]);
-	}
-	return error;
-}
-
-int gate_status(const struct state *state, struct gate_status *ret_status)
-{
-	_close_ int active_map = kernel_map_open(state->pins, "active");
-	_close_ int headers = kernel_map_open(state->pins, "generations");
-	_close_ int totals = kernel_map_open(state->pins, "totals");
-	struct gate_status status = {};
-	struct gate_active active;
-	uint32_t zero = 0;
-	int error;
-
-	if (active_map < 0 || headers < 0 || totals < 0)
-		return active_map < 0 ? active_map : headers < 0 ? headers : totals;
-	error = kernel_map_get(active_map, &zero, &active);
 	if (!error)
-		error = kernel_map_get(headers, &active.slot, &status.generation);
-	if (!error)
-		error = kernel_map_sum(totals, 0, (uint64_t *)&status.totals,
-				       sizeof(status.totals) / sizeof(uint64_t));
-	if (!error)
-		error = read_interfaces(state, &status);
-	if (!error)
-		*ret_status = status;
-	return error;
+		error = detach_all(state);
+	return error ? fail(diag, error, "cannot open the gate") : 0;
 }
 
-bool gate_status_enforced(const struct gate_status *status)
+int gate_shut(const struct state *state, const char *const *names, size_t count, struct diag *diag)
 {
-	if (!status->generation.number || !status->interfaces_count ||
-	    status->generation.features & GATE_AUDIT)
-		return false;
-	for (size_t i = 0; i < status->interfaces_count; i++)
-		if (status->interfaces[i].enforcement != ENFORCED)
-			return false;
-	return true;
+	struct guard_status status;
+	int error = guard_read(&status);
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = guard_add(&status.guard, names[i], 0);
+	return error ? fail(diag, error, "cannot set the guard in nftables") :
+		       fit_guard(state, &status.guard, diag);
 }

@@ -11,6 +11,7 @@
 
 #include "diag.h"
 #include "generation.h"
+#include "guard.h"
 #include "hook.h"
 #include "state.h"
 
@@ -23,9 +24,21 @@
 int gate_load(const struct state *state, struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number);
 
-/* Detaches and forgets everything. Returns 0, also where nothing was loaded, or a negative errno.
+/*
+ * Detaches and forgets everything; what was guarded is shut from then on. Returns 0, also where
+ * nothing was loaded, or a negative errno.
  */
 int gate_unload(const struct state *state, struct diag *diag);
+
+/* The same, and takes the guard away: everything passes. */
+int gate_open(const struct state *state, struct diag *diag);
+
+/*
+ * Puts the guard in front of these interfaces, which need not exist, and of those that are guarded
+ * or shut already. Where programs of ours run, packets pass as they judge; elsewhere none does.
+ */
+int gate_shut(const struct state *state, const char *const *names, size_t count,
+	      struct diag *diag);
 
 /* Which programs these are that we would attach, as in struct gate_interface. */
 void gate_build(uint8_t ret_build[12]);
@@ -36,6 +49,7 @@ enum gate_enforcement {
 	ENFORCED_NOT_DETACHED, /* somebody removed our programs */
 	ENFORCED_NOT_BEHIND,   /* somebody's program runs before ours */
 	ENFORCED_NOT_BYPASSED, /* the interface is such that packets miss our programs */
+	ENFORCED_NOT_ARMED,    /* the guard lets nothing leave there */
 	ENFORCEMENT_MAX
 };
 
@@ -50,13 +64,18 @@ struct gate_status {
 		enum early early;
 	} interfaces[GATE_GUARDED_MAX];
 	size_t interfaces_count;
+	struct guard_status guard;
+	int guard_error; /* why it could not be read: -EPERM for whoever is not root */
 	struct gate_totals totals;
 };
 
 /* -ENOENT: nothing is loaded; -EACCES or -EPERM: not allowed to look. */
 int gate_status(const struct state *state, struct gate_status *ret_status);
 
-/* In audit mode it is not. */
+/*
+ * Every packet is judged, and would not pass if it were not. In audit mode this is not so, nor
+ * without the guard.
+ */
 bool gate_status_enforced(const struct gate_status *status);
 
 #endif

@@ -18,11 +18,26 @@ static void remove_copy(const struct state *state, const char *name)
 	unlink(path);
 }
 
-static int store(const struct state *state, const struct sources *sources)
+/* By name: at boot the guard is there before the interfaces, and before anything reads a policy. */
+static int store_guarded(const struct state *state, const struct table *table)
 {
-	const struct source *policy = &sources->items[0];
-	int error = state_write(state, LOAD_POLICY, policy->text, policy->size);
+	char names[GATE_GUARDED_MAX * (IFNAMSIZ + 1)] = "";
+	size_t size = 0;
 
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		size += (size_t)snprintf(names + size, sizeof(names) - size, "%s\n",
+					 table->interfaces[i]);
+	return state_write(state, LOAD_GUARDED, names, size);
+}
+
+static int store(const struct state *state, const struct checked *checked)
+{
+	const struct sources *sources = &checked->sources;
+	const struct source *policy = &sources->items[0];
+	int error = store_guarded(state, &checked->table);
+
+	if (!error)
+		error = state_write(state, LOAD_POLICY, policy->text, policy->size);
 	if (error)
 		return error;
 	if (sources->count == 1) {
@@ -98,7 +113,7 @@ static int load_numbered(const struct state *state, struct checked *checked, str
 	error = gate_load(state, &policy, diag, &report->generation);
 	if (error)
 		return error;
-	error = store(state, &checked->sources);
+	error = store(state, checked);
 	if (error)
 		diag_warning(diag, PLACE_NONE,
 			     "the policy is enforced, but its copy in %s is not "
@@ -136,18 +151,25 @@ static void hashing_finish(struct hashing *hashing)
 		pthread_join(hashing->thread, NULL);
 }
 
+static int lock_or_tell(const struct state *state, struct diag *diag)
+{
+	int lock = state_lock(state);
+
+	if (lock < 0)
+		diag_error(diag, PLACE_NONE, "%s: %s", state->run, strerror(-lock));
+	return lock;
+}
+
 int load_checked(const struct state *state, struct checked *checked, struct load_report *ret_report)
 {
-	_close_ int lock = state_lock(state);
+	_close_ int lock = lock_or_tell(state, &checked->diag);
 	struct hashing hashing = { .sources = &checked->sources };
 	struct load_report report = {};
 	struct ids ids = {};
 	int error;
 
-	if (lock < 0) {
-		diag_error(&checked->diag, PLACE_NONE, "%s: %s", state->run, strerror(-lock));
+	if (lock < 0)
 		return lock;
-	}
 	hashing_start(&hashing);
 	error = prepare_ids(state, checked, &ids);
 	hashing_finish(&hashing);
@@ -160,20 +182,63 @@ int load_checked(const struct state *state, struct checked *checked, struct load
 	return error;
 }
 
-int load_undo(const struct state *state, struct diag *diag)
+int load_undo(const struct state *state, bool open, struct diag *diag)
 {
-	_close_ int lock = state_lock(state);
+	_close_ int lock = lock_or_tell(state, diag);
 	int error;
 
-	if (lock < 0) {
-		diag_error(diag, PLACE_NONE, "%s: %s", state->run, strerror(-lock));
+	if (lock < 0)
 		return lock;
-	}
-	error = gate_unload(state, diag);
+	error = open ? gate_open(state, diag) : gate_unload(state, diag);
 	if (error)
 		return error;
 	remove_copy(state, LOAD_POLICY);
 	remove_copy(state, LOAD_INVENTORY);
+	if (open)
+		remove_copy(state, LOAD_GUARDED);
 	remove_copy(state, "ids"); /* the counters went with the pins */
 	return 0;
+}
+
+/* Without a policy ever loaded it is the one that policies guard if they say nothing. */
+static int shut_stored(const struct state *state, struct diag *diag)
+{
+	_free_ char *path = state_path(state->dir, LOAD_GUARDED);
+	const char *names[GATE_GUARDED_MAX] = { "wg0" };
+	struct sources sources = {};
+	size_t count = 0;
+	int error = sources_read(&sources, path);
+
+	if (error >= 0)
+		for (char *name = strtok(sources.items[0].text, "\n");
+		     name && count < GATE_GUARDED_MAX; name = strtok(NULL, "\n"))
+			names[count++] = name;
+	if (error >= 0 || error == -ENOENT)
+		error = gate_shut(state, names, count ? count : 1, diag);
+	else
+		diag_error(diag, PLACE_NONE, "%s: %s", path, strerror(-error));
+	sources_free(&sources);
+	return error;
+}
+
+int load_guard(const struct state *state, const char *interface, struct diag *diag)
+{
+	_close_ int lock = lock_or_tell(state, diag);
+
+	if (lock < 0)
+		return lock;
+	return interface ? gate_shut(state, &interface, 1, diag) : shut_stored(state, diag);
+}
+
+int load_unguard(const struct state *state, struct diag *diag)
+{
+	_close_ int lock = lock_or_tell(state, diag);
+	int error;
+
+	if (lock < 0)
+		return lock;
+	error = guard_remove();
+	if (error)
+		diag_error(diag, PLACE_NONE, "cannot remove the guard: %s", strerror(-error));
+	return error;
 }

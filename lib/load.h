@@ -13,6 +13,7 @@
 
 #define LOAD_POLICY    "policy.json"
 #define LOAD_INVENTORY "inventory.json"
+#define LOAD_GUARDED   "guarded" /* interfaces, a name a line */
 
 struct load_report {
 	uint32_t generation;
@@ -23,7 +24,16 @@ struct load_report {
 int load_checked(const struct state *state, struct checked *checked,
 		 struct load_report *ret_report);
 
-/* Detaches the programs and removes the copies. */
-int load_undo(const struct state *state, struct diag *diag);
+/* Detaches the programs and removes the copies. What was guarded is shut then, or @open. */
+int load_undo(const struct state *state, bool open, struct diag *diag);
+
+/*
+ * Puts the guard in front of @interface, or with NULL of those of the policy that was loaded last,
+ * or where there was none of wg0. Returns 0, or a negative errno and an error in @diag.
+ */
+int load_guard(const struct state *state, const char *interface, struct diag *diag);
+
+/* Takes the guard away. Programs that are attached go on. */
+int load_unguard(const struct state *state, struct diag *diag);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "mem.h"
@@ -66,7 +67,7 @@ static int on_end(const struct nlmsghdr *message, void *context)
 
 static int ask(struct mnl_socket *socket, const struct netlink_dump *dump)
 {
-	_Alignas(struct nlmsghdr) char buffer[NETLINK_HEADER_MAX + sizeof(struct nlmsghdr)];
+	_Alignas(struct nlmsghdr) char buffer[1024];
 	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
 
 	if (dump->header_size > NETLINK_HEADER_MAX)
@@ -75,6 +76,10 @@ static int ask(struct mnl_socket *socket, const struct netlink_dump *dump)
 	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	memcpy(mnl_nlmsg_put_extra_header(message, dump->header_size), dump->header,
 	       dump->header_size);
+	for (size_t i = 0; i < ARRAY_SIZE(dump->strings) && dump->strings[i].text; i++)
+		if (!mnl_attr_put_strz_check(message, sizeof(buffer), dump->strings[i].type,
+					     dump->strings[i].text))
+			return -EMSGSIZE;
 	return mnl_socket_sendto(socket, message, message->nlmsg_len) < 0 ? -errno : 0;
 }
 
@@ -170,9 +175,75 @@ bool netlink_get(const struct nlattr *attribute, void *ret_value, size_t size)
 	return true;
 }
 
+const void *netlink_bytes(const struct nlattr *attribute)
+{
+	return attribute ? mnl_attr_get_payload(attribute) : "";
+}
+
+size_t netlink_size(const struct nlattr *attribute)
+{
+	return attribute ? mnl_attr_get_payload_len(attribute) : 0;
+}
+
 const char *netlink_text(const struct nlattr *attribute)
 {
 	if (!attribute || mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING))
 		return "";
 	return mnl_attr_get_str(attribute);
+}
+
+/* The kernel takes a transaction from one buffer of a socket, and only a whole one. */
+static int send_all(struct mnl_socket *socket, const struct iovec *parts, size_t count)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+	struct msghdr message = { .msg_name = &kernel,
+				  .msg_namelen = sizeof(kernel),
+				  .msg_iov = (struct iovec *)parts,
+				  .msg_iovlen = count };
+	size_t size = 0;
+	int room;
+
+	for (size_t i = 0; i < count; i++)
+		size += parts[i].iov_len;
+	room = size < INT_MAX / 2 ? (int)size : INT_MAX / 2;
+	setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	return sendmsg(mnl_socket_get_fd(socket), &message, 0) < 0 ? -errno : 0;
+}
+
+/* By the time that they are sent the kernel has answered. */
+static int read_verdict(struct mnl_socket *socket)
+{
+	_Alignas(struct nlmsghdr) char buffer[32768];
+	int verdict = -EBADMSG;
+
+	for (;;) {
+		ssize_t size = recv(mnl_socket_get_fd(socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+		int left = (int)size;
+
+		if (size < 0)
+			return errno == EAGAIN ? verdict : -errno;
+		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
+
+			if (message->nlmsg_type != NLMSG_ERROR ||
+			    mnl_nlmsg_get_payload_len(message) < sizeof(*answer))
+				continue;
+			verdict = answer->error;
+			if (verdict)
+				return verdict;
+		}
+	}
+}
+
+int netlink_transact(int protocol, const struct iovec *parts, size_t count)
+{
+	_cleanup_(close_socket) struct mnl_socket *socket = mnl_socket_open2(protocol,
+									     SOCK_CLOEXEC);
+	int error;
+
+	if (!socket || mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID))
+		return -errno;
+	error = send_all(socket, parts, count);
+	return error ? error : read_verdict(socket);
 }

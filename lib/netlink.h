@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Lists that the kernel gives through netlink (NLM_F_DUMP): the one user of libmnl. */
+/*
+ * Lists that the kernel gives through netlink (NLM_F_DUMP), and transactions that it takes: the one
+ * user of libmnl.
+ */
 #ifndef ACLGATE_NETLINK_H
 #define ACLGATE_NETLINK_H
 
@@ -7,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #define NETLINK_HEADER_MAX     64 /* bytes of a family's header: struct ifinfomsg has 16 */
 #define NETLINK_ATTRIBUTES_MAX 64 /* types of attributes that a callback can see */
@@ -24,6 +28,10 @@ struct netlink_dump {
 	uint16_t answer;    /* RTM_NEWLINK, … */
 	const void *header; /* of the family: what stands between nlmsghdr and the attributes */
 	size_t header_size; /* in the request and in each answer */
+	struct {
+		uint16_t type;
+		const char *text; /* NULL: none */
+	} strings[2];		  /* attributes of the request */
 	void (*begin)(void *context);
 	int (*each)(const void *header, const struct nlattr *const *attributes, void *context);
 };
@@ -35,6 +43,13 @@ struct netlink_dump {
  */
 int netlink_dump(const struct netlink_dump *dump, void *context);
 
+/*
+ * Sends messages that the kernel takes as one (nfnetlink's batches): all of them or none. At least
+ * one must ask for an answer (NLM_F_ACK). Returns 0, or the negative errno that the kernel says
+ * first.
+ */
+int netlink_transact(int protocol, const struct iovec *parts, size_t count);
+
 /* Attributes inside another, sorted as above into an array of @count; without a @nest all NULL. */
 void netlink_nest(const struct nlattr *nest, const struct nlattr **ret_attributes, size_t count);
 
@@ -45,6 +60,10 @@ uint16_t netlink_type(const struct nlattr *attribute);
 
 /* Copies a value of that size. False, and nothing written, where it is missing or shorter. */
 bool netlink_get(const struct nlattr *attribute, void *ret_value, size_t size);
+
+/* What is in it, and how many bytes; without an attribute none. */
+const void *netlink_bytes(const struct nlattr *attribute);
+size_t netlink_size(const struct nlattr *attribute);
 
 /* A string; "" where it is missing or has no end. */
 const char *netlink_text(const struct nlattr *attribute);

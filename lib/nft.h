@@ -61,24 +61,24 @@ struct nft_key {
 };
 
 enum nft_statement_kind {
-	NFT_MATCH,   /* goes on only where field & mask == value, or differs with `invert` */
-	NFT_LOOKUP,  /* ... only where the key is in the set `name`, or is not with `invert` */
-	NFT_VMAP,    /* does what the element of the map `name` says; goes on where there is none */
-	NFT_COUNTER, /* counts on the named counter `name` */
-	NFT_ACCEPT,
-	NFT_DROP,
-	NFT_RETURN,
-	NFT_JUMP, /* to the chain `name` */
+	NFT_DO_MATCH,   /* goes on only where field & mask == value, or differs with `invert` */
+	NFT_DO_LOOKUP,  /* ... only where the key is in the set `name`, or is not with `invert` */
+	NFT_DO_VMAP,    /* does what the element of the map `name` says; goes on where there is none */
+	NFT_DO_COUNTER, /* counts on the named counter `name` */
+	NFT_DO_ACCEPT,
+	NFT_DO_DROP,
+	NFT_DO_RETURN,
+	NFT_DO_JUMP, /* to the chain `name` */
 };
 
 struct nft_statement {
 	enum nft_statement_kind kind;
 	bool invert;
-	struct nft_key key; /* NFT_MATCH: its first field */
-	uint32_t mask;	    /* NFT_MATCH, in host order; 0: the whole field */
+	struct nft_key key; /* NFT_DO_MATCH: its first field */
+	uint32_t mask;	    /* NFT_DO_MATCH, in host order; 0: the whole field */
 	uint32_t value;
 	const char *name;
-	const char *text; /* NFT_MATCH: how nft says it */
+	const char *text; /* NFT_DO_MATCH: how nft says it */
 };
 
 #define NFT_STATEMENTS_MAX 8
@@ -159,5 +159,20 @@ int nft_commit(const struct nft_table *table);
 
 /* Returns 0, also where there is none. */
 int nft_delete(const char *table);
+
+/*
+ * Whether the kernel's table of that name has these base chains in these places, as many rules in
+ * each chain, and this comment if there is one here: 1, 0, or a negative errno.
+ */
+int nft_stands(const struct nft_table *table);
+
+/* -ENOENT where there is no such set. @each returns 0, or a negative errno that ends it. */
+int nft_read_set(const char *table, const char *set,
+		 int (*each)(const struct nft_element *element, const struct nft_counter *counter,
+			     void *context),
+		 void *context);
+
+/* Fills in those of these names that are there. */
+int nft_read_counters(const char *table, struct nft_counter *counters, size_t count);
 
 #endif

@@ -351,7 +351,7 @@ static int inside(const void *arguments)
 	kernel_programs_close(&run.programs);
 	drive_bpf__destroy(run.drive);
 	checked_free(&run.checked);
-	return load_undo(&run.state, &diag);
+	return load_undo(&run.state, true, &diag);
 }
 
 int main(int argc, char **argv)

@@ -180,7 +180,7 @@ void bench_close(void)
 	bench_memory_close();
 	checked_free(&bench.checked);
 	ids_free(&bench.ids);
-	ck_assert_int_eq(load_undo(&bench.state, &diag), 0);
+	ck_assert_int_eq(load_undo(&bench.state, true, &diag), 0);
 	diag_free(&diag);
 	memset(&bench, 0, sizeof(bench));
 }

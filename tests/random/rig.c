@@ -113,7 +113,7 @@ void rig_close(void)
 	close(rig.device_states);
 	close(rig.totals);
 	ids_free(&rig.ids);
-	load_undo(&rig.state, &diag);
+	load_undo(&rig.state, true, &diag);
 	diag_free(&diag);
 }
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "gate.h"
+
+#include <net/if.h>
+#include <stdlib.h>
+
+#include "kernel.h"
+#include "mem.h"
+#include "registry.h"
+#include "topology.h"
+
+static const char *const enforcement_texts[] = {
+	[ENFORCED] = "enforced",
+	[ENFORCED_NOT_ABSENT] = "not enforced: the interface is gone, or is another one of that "
+				"name; load again",
+	[ENFORCED_NOT_DETACHED] = "not enforced: the programs were removed; load again",
+	[ENFORCED_NOT_BEHIND] = "not enforced: another program runs before ours",
+	[ENFORCED_NOT_ARMED] = "shut: the guard does not know our programs there; load again",
+	[ENFORCED_NOT_BYPASSED] = "not enforced: packets can go around the gate; unload, and load "
+				  "again to see where",
+};
+_Static_assert(ARRAY_SIZE(enforcement_texts) == ENFORCEMENT_MAX, "a text for each");
+
+const char *gate_enforcement_text(enum gate_enforcement enforcement)
+{
+	return enforcement_texts[enforcement];
+}
+
+static enum gate_enforcement enforcement_of(const struct state *state,
+					    const struct gate_interface *interface)
+{
+	enum gate_enforcement worst = ENFORCED;
+	_free_ char *obstacle = NULL;
+
+	if (if_nametoindex(interface->name) != interface->ifindex)
+		return ENFORCED_NOT_ABSENT;
+	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
+		enum attached attached = hook_attached(&hook);
+
+		if (attached == ATTACHED_NOT)
+			return ENFORCED_NOT_DETACHED;
+		if (attached == ATTACHED_BEHIND)
+			worst = ENFORCED_NOT_BEHIND;
+	}
+	if (worst == ENFORCED && (topology_check(interface->name, &obstacle) || obstacle))
+		worst = ENFORCED_NOT_BYPASSED;
+	return worst;
+}
+
+static enum early early_of(const struct state *state, const struct gate_interface *interface)
+{
+	struct hook hook = registry_hook(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
+
+	return hook_early(&hook);
+}
+
+static enum gate_enforcement with_guard(enum gate_enforcement enforcement,
+					const struct gate_status *status,
+					const struct gate_interface *interface)
+{
+	const struct guard_place *place = guard_find(&status->guard.guard, interface->name);
+
+	if (enforcement != ENFORCED || !status->guard.stands)
+		return enforcement;
+	return place && place->armed == interface->ifindex ? ENFORCED : ENFORCED_NOT_ARMED;
+}
+
+static int read_interfaces(const struct state *state, struct gate_status *status)
+{
+	struct registry registry;
+	int error = registry_read(state, &registry);
+
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
+		if (!registry.items[slot].name[0])
+			continue;
+		status->interfaces[status->interfaces_count].interface = registry.items[slot];
+		status->interfaces[status->interfaces_count].slot = slot;
+		status->interfaces[status->interfaces_count].early = early_of(state,
+									      &registry.items[slot]);
+		status->interfaces[status->interfaces_count++].enforcement =
+			with_guard(enforcement_of(state, &registry.items[slot]), status,
+				   &registry.items[slot]);
+	}
+	return error;
+}
+
+int gate_status(const struct state *state, struct gate_status *ret_status)
+{
+	_close_ int active_map = kernel_map_open(state->pins, "active");
+	_close_ int headers = kernel_map_open(state->pins, "generations");
+	_close_ int totals = kernel_map_open(state->pins, "totals");
+	struct gate_status status = {};
+	struct gate_active active;
+	uint32_t zero = 0;
+	int error;
+
+	if (active_map < 0 || headers < 0 || totals < 0)
+		return active_map < 0 ? active_map : headers < 0 ? headers : totals;
+	error = kernel_map_get(active_map, &zero, &active);
+	if (!error)
+		error = kernel_map_get(headers, &active.slot, &status.generation);
+	if (!error)
+		error = kernel_map_sum(totals, 0, (uint64_t *)&status.totals,
+				       sizeof(status.totals) / sizeof(uint64_t));
+	status.guard_error = guard_read(&status.guard);
+	if (!error)
+		error = read_interfaces(state, &status);
+	if (!error)
+		*ret_status = status;
+	return error;
+}
+
+bool gate_status_enforced(const struct gate_status *status)
+{
+	if (!status->generation.number || !status->interfaces_count ||
+	    status->generation.features & GATE_AUDIT ||
+	    (!status->guard_error && !status->guard.stands))
+		return false;
+	for (size_t i = 0; i < status->interfaces_count; i++)
+		if (status->interfaces[i].enforcement != ENFORCED)
+			return false;
+	return true;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the kernel says of a table of ours. */
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+#include "mem.h"
+#include "netlink.h"
+#include "nft.h"
+
+/* nft's userdata: type, length, value (libnftnl's udata.h) */
+#define UDATA_COMMENT 0
+
+static int dump(uint16_t request, uint16_t answer, const struct netlink_dump *more, void *context)
+{
+	const struct nfgenmsg header = { .nfgen_family = NFPROTO_INET };
+	struct netlink_dump dump = *more;
+
+	dump.protocol = NETLINK_NETFILTER;
+	dump.request = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | request);
+	dump.answer = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | answer);
+	dump.header = &header;
+	dump.header_size = sizeof(header);
+	return netlink_dump(&dump, context);
+}
+
+static uint32_t get_be32(const struct nlattr *attribute)
+{
+	uint32_t value = 0;
+
+	netlink_get(attribute, &value, sizeof(value));
+	return ntohl(value);
+}
+
+static uint64_t get_be64(const struct nlattr *attribute)
+{
+	uint64_t value = 0;
+
+	netlink_get(attribute, &value, sizeof(value));
+	return be64toh(value);
+}
+
+/* Points into the attribute; NULL where there is none. */
+static const char *comment_of(const struct nlattr *userdata)
+{
+	const uint8_t *bytes = netlink_bytes(userdata);
+	size_t size = netlink_size(userdata);
+
+	if (size < 3 || bytes[0] != UDATA_COMMENT || size < 2u + bytes[1] || bytes[1] == 0 ||
+	    bytes[1 + bytes[1]])
+		return NULL;
+	return (const char *)bytes + 2;
+}
+
+/* ---------------------------------------------------------------- does it stand */
+
+struct standing {
+	const struct nft_table *table;
+	bool found;
+	size_t chains; /* base chains that are where they belong */
+	size_t rules;
+};
+
+static void forget(void *context)
+{
+	struct standing *standing = context;
+
+	*standing = (struct standing){ .table = standing->table };
+}
+
+static int on_table(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	struct standing *standing = context;
+	const char *wanted = standing->table->comment;
+	const char *comment = comment_of(attributes[NFTA_TABLE_USERDATA]);
+
+	(void)header;
+	if (strcmp(netlink_text(attributes[NFTA_TABLE_NAME]), standing->table->name))
+		return 0;
+	standing->found = !(get_be32(attributes[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT) &&
+			  (!wanted || (comment && !strcmp(comment, wanted)));
+	return 0;
+}
+
+static bool is_in_place(const struct nft_table *table, const char *name, uint32_t hook,
+			int32_t priority)
+{
+	for (size_t i = 0; i < table->chains_count; i++) {
+		const struct nft_chain *chain = &table->chains[i];
+
+		if (chain->is_base && !strcmp(chain->name, name))
+			return chain->hook == hook && chain->priority == priority;
+	}
+	return false;
+}
+
+static int on_chain(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	const struct nlattr *hook[NFTA_HOOK_MAX + 1];
+	struct standing *standing = context;
+
+	(void)header;
+	if (strcmp(netlink_text(attributes[NFTA_CHAIN_TABLE]), standing->table->name) ||
+	    !attributes[NFTA_CHAIN_HOOK])
+		return 0;
+	netlink_nest(attributes[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook));
+	standing->chains += is_in_place(standing->table, netlink_text(attributes[NFTA_CHAIN_NAME]),
+					get_be32(hook[NFTA_HOOK_HOOKNUM]),
+					(int32_t)get_be32(hook[NFTA_HOOK_PRIORITY]));
+	return 0;
+}
+
+static int on_rule(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	struct standing *standing = context;
+
+	(void)header;
+	standing->rules +=
+		!strcmp(netlink_text(attributes[NFTA_RULE_TABLE]), standing->table->name);
+	return 0;
+}
+
+int nft_stands(const struct nft_table *table)
+{
+	struct standing standing = { .table = table };
+	const struct netlink_dump tables = { .begin = forget, .each = on_table };
+	const struct netlink_dump chains = { .each = on_chain };
+	const struct netlink_dump rules = { .each = on_rule,
+					    .strings = { { NFTA_RULE_TABLE, table->name } } };
+	size_t base_chains = 0, count = 0;
+	int error = dump(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, &tables, &standing);
+
+	if (error || !standing.found)
+		return error;
+	error = dump(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, &chains, &standing);
+	if (!error)
+		error = dump(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, &rules, &standing);
+	for (size_t i = 0; i < table->chains_count; i++) {
+		base_chains += table->chains[i].is_base;
+		count += table->chains[i].count;
+	}
+	return error ? error : standing.chains == base_chains && standing.rules == count;
+}
+
+/* ---------------------------------------------------------------- sets and counters */
+
+struct reading {
+	int (*each)(const struct nft_element *element, const struct nft_counter *counter,
+		    void *context);
+	void *context;
+};
+
+static void read_counter(const struct nlattr *expression, struct nft_counter *counter)
+{
+	const struct nlattr *parts[NFTA_EXPR_MAX + 1], *data[NFTA_COUNTER_MAX + 1];
+
+	netlink_nest(expression, parts, ARRAY_SIZE(parts));
+	netlink_nest(parts[NFTA_EXPR_DATA], data, ARRAY_SIZE(data));
+	counter->packets = get_be64(data[NFTA_COUNTER_PACKETS]);
+	counter->bytes = get_be64(data[NFTA_COUNTER_BYTES]);
+}
+
+static void read_key(const struct nlattr *key, uint8_t bytes[NFT_KEY_BYTES])
+{
+	const struct nlattr *data[NFTA_DATA_MAX + 1];
+	size_t size;
+
+	netlink_nest(key, data, ARRAY_SIZE(data));
+	size = netlink_size(data[NFTA_DATA_VALUE]);
+	memcpy(bytes, netlink_bytes(data[NFTA_DATA_VALUE]),
+	       size < NFT_KEY_BYTES ? size : NFT_KEY_BYTES);
+}
+
+static int on_elements(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	const struct nlattr *elements = attributes[NFTA_SET_ELEM_LIST_ELEMENTS], *next = NULL;
+	const struct reading *reading = context;
+	int error = 0;
+
+	(void)header;
+	while (!error && (next = netlink_next(elements, next))) {
+		const struct nlattr *parts[NFTA_SET_ELEM_MAX + 1];
+		struct nft_counter counter = {};
+		struct nft_element element = {};
+
+		netlink_nest(next, parts, ARRAY_SIZE(parts));
+		if (get_be32(parts[NFTA_SET_ELEM_FLAGS]) & NFT_SET_ELEM_INTERVAL_END)
+			continue;
+		read_key(parts[NFTA_SET_ELEM_KEY], element.low);
+		read_key(parts[NFTA_SET_ELEM_KEY_END], element.high);
+		element.comment = comment_of(parts[NFTA_SET_ELEM_USERDATA]);
+		read_counter(parts[NFTA_SET_ELEM_EXPR], &counter);
+		error = reading->each(&element, &counter, reading->context);
+	}
+	return error;
+}
+
+int nft_read_set(const char *table, const char *set,
+		 int (*each)(const struct nft_element *element, const struct nft_counter *counter,
+			     void *context),
+		 void *context)
+{
+	struct reading reading = { each, context };
+	const struct netlink_dump elements = { .each = on_elements,
+					       .strings = { { NFTA_SET_ELEM_LIST_TABLE, table },
+							    { NFTA_SET_ELEM_LIST_SET, set } } };
+
+	return dump(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, &elements, &reading);
+}
+
+struct counting {
+	const char *table;
+	struct nft_counter *counters;
+	size_t count;
+};
+
+static int on_object(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	const struct nlattr *data[NFTA_COUNTER_MAX + 1];
+	const struct counting *counting = context;
+
+	(void)header;
+	if (strcmp(netlink_text(attributes[NFTA_OBJ_TABLE]), counting->table))
+		return 0;
+	netlink_nest(attributes[NFTA_OBJ_DATA], data, ARRAY_SIZE(data));
+	for (size_t i = 0; i < counting->count; i++) {
+		if (strcmp(netlink_text(attributes[NFTA_OBJ_NAME]), counting->counters[i].name))
+			continue;
+		counting->counters[i].packets = get_be64(data[NFTA_COUNTER_PACKETS]);
+		counting->counters[i].bytes = get_be64(data[NFTA_COUNTER_BYTES]);
+	}
+	return 0;
+}
+
+int nft_read_counters(const char *table, struct nft_counter *counters, size_t count)
+{
+	struct counting counting = { table, counters, count };
+	const struct netlink_dump objects = { .each = on_object,
+					      .strings = { { NFTA_OBJ_TABLE, table } } };
+
+	return dump(NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, &objects, &counting);
+}
