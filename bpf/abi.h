@@ -42,11 +42,19 @@ enum direction {
 };
 
 /*
- * The mark. Bits below 20 are in use by the kernel's own code (skb->mark shares storage with
- * reserved_tailroom) and by wg-quick; 16-23 by Tailscale.
+ * The mark: two bits, this one and the next unless the policy names others. Bits below 20 are in use
+ * by the kernel's own code (skb->mark shares storage with reserved_tailroom) and by wg-quick; 16-23
+ * by Tailscale.
  */
-#define GATE_MARK_JUDGED 0x10000000u /* an ingress program of ours let this packet pass */
-#define GATE_MARK_REPLY	 0x20000000u /* ... and it may found no flow after NAT: it answers */
+#define GATE_MARK_BIT	  28
+#define GATE_MARK_BIT_MIN 20
+#define GATE_MARK_BIT_MAX 30
+
+#define GATE_MARK_JUDGED_AT(bit) (1u << (bit)) /* an ingress program of ours let this packet pass */
+#define GATE_MARK_REPLY_AT(bit)	 (2u << (bit)) /* ... and it may found no flow after NAT: it answers */
+
+#define GATE_MARK_JUDGED GATE_MARK_JUDGED_AT(GATE_MARK_BIT)
+#define GATE_MARK_REPLY	 GATE_MARK_REPLY_AT(GATE_MARK_BIT)
 #define GATE_MARK_MASK	 (GATE_MARK_JUDGED | GATE_MARK_REPLY)
 
 /*
@@ -160,7 +168,8 @@ struct gate_generation {
 struct gate_interface {
 	char name[16];	/* "": none */
 	__u32 ifindex;	/* when we attached; a new interface of that name has another one */
-	__u8 build[12]; /* of the programs that we attached: the start of their object's SHA-256 */
+	__u8 build[11]; /* of the programs that we attached: the start of their object's SHA-256 */
+	__u8 mark_bit;	/* ... and the mark that they set */
 };
 
 #define GATE_HAS_FINE_FINE     (1u << 0) /* some pair is (fine, fine) … */

@@ -106,7 +106,7 @@ static __always_inline bool fast_is_bound(struct __sk_buff *skb, const struct fa
 		return is_unguarded(fast->slot, skb->ingress_ifindex);
 	if (fast->header->ifindexes[from & (GATE_PLACES - 1)] != skb->ingress_ifindex)
 		return false;
-	return !is_guarded(from) || skb->mark & GATE_MARK_JUDGED;
+	return !is_guarded(from) || skb->mark & mark_judged;
 }
 
 static __always_inline bool fast_admits(struct __sk_buff *skb, struct fast *fast, int direction)
@@ -153,7 +153,7 @@ static __always_inline enum fast_result fast_pass(struct __sk_buff *skb, int dir
 	device = flow->device[fast.side & 1];
 	flow_track(flow, &fast.packet, original, fast.now);
 	fast_count(skb, &fast, device, direction);
-	skb->mark &= ~GATE_MARK_MASK;
+	skb->mark &= ~(mark_judged | mark_reply);
 	if (direction == DIRECTION_INGRESS)
 		mark_passed(skb, !original, device ? device : flow->device[!fast.side]);
 	return FAST_PASSED;

@@ -410,11 +410,11 @@ static __always_inline void origin(struct __sk_buff *skb, struct judgement *judg
 	if (!slot)
 		return;
 	judgement->from = *slot;
-	if (!is_guarded(judgement->from) || !(skb->mark & GATE_MARK_JUDGED))
+	if (!is_guarded(judgement->from) || !(skb->mark & mark_judged))
 		return;
 	judgement->first = false;
 	judgement->credited = true;
-	judgement->learn = !(skb->mark & GATE_MARK_REPLY);
+	judgement->learn = !(skb->mark & mark_reply);
 	judgement->payer = skb->tc_index;
 }
 
@@ -434,7 +434,7 @@ static __always_inline bool has_sender(struct __sk_buff *skb)
 static __always_inline void origin_of_fragment(struct __sk_buff *skb, struct judgement *judgement,
 					       __u32 mark)
 {
-	if (has_sender(skb) || judgement->from != GATE_FROM_SELF || !(mark & GATE_MARK_JUDGED) ||
+	if (has_sender(skb) || judgement->from != GATE_FROM_SELF || !(mark & mark_judged) ||
 	    judgement->packet.version != 6 || judgement->packet.fragment < FRAGMENT_FIRST ||
 	    is_own_address(judgement, &judgement->packet.src))
 		return;
@@ -474,7 +474,7 @@ static __always_inline int judge(struct __sk_buff *skb, struct judgement *judgem
 
 	if (!reason && direction == DIRECTION_EGRESS)
 		origin(skb, judgement);
-	skb->mark = mark & ~GATE_MARK_MASK; /* 1 */
+	skb->mark = mark & ~(mark_judged | mark_reply); /* 1 */
 	if (!reason)
 		reason = read_packet(skb, judgement);
 	if (reason)

@@ -12,6 +12,8 @@
 
 /* What belongs to the attachment; everything else comes from the generation. */
 const volatile __u32 own_slot; /* of the interface we are attached to */
+const volatile __u32 mark_judged = GATE_MARK_JUDGED;
+const volatile __u32 mark_reply = GATE_MARK_REPLY;
 const volatile __u32 dry;      /* change nothing but what TRACE_… says */
 const volatile __u32 dry_slot; /* the generation to judge by; 0: the live one */
 
@@ -61,7 +63,7 @@ static __always_inline bool is_own(const struct gate_identity *identity)
  */
 static __always_inline void mark_passed(struct __sk_buff *skb, bool reply, __u32 payer)
 {
-	skb->mark |= GATE_MARK_JUDGED | (reply ? GATE_MARK_REPLY : 0);
+	skb->mark |= mark_judged | (reply ? mark_reply : 0);
 	skb->tc_index = payer;
 }
 

@@ -849,6 +849,7 @@ static void take_settings(struct compiler *compiler)
 	taken->flows_per_device = settings->flows_per_device;
 	taken->dhcp = settings->dhcp;
 	table->early = settings->early;
+	table->mark_bit = settings->mark_bit;
 	for (size_t slot = 0; slot < GATE_GUARDED_MAX; slot++)
 		if (settings->nat_as[slot] != DEVICE_NONE)
 			identify(table, &devices[settings->nat_as[slot]], taken->nat_as[slot]);

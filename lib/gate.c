@@ -36,13 +36,14 @@ struct interface {
 	bool loaded;  /* `programs` are there */
 	bool known;   /* it was guarded before this load */
 	bool early;   /* its policy wants the early drop */
+	uint8_t mark_bit;
 };
 
 /* What a load works on. */
 struct guarded {
 	struct interface items[GATE_GUARDED_MAX];
 	size_t count;
-	uint8_t build[12];    /* of our programs, as in struct gate_interface */
+	uint8_t build[11];    /* of our programs, as in struct gate_interface */
 	struct guard_status before; /* the guard that the load found */
 	bool shut;	      /* it has changed it */
 };
@@ -53,14 +54,14 @@ static int fail(struct diag *diag, int error, const char *what)
 	return error;
 }
 
-void gate_build(uint8_t ret_build[12])
+void gate_build(uint8_t ret_build[11])
 {
 	uint8_t sha256[32];
 	size_t size;
 	const void *object = kernel_object(&size);
 
 	digest_bytes(object, size, sha256);
-	memcpy(ret_build, sha256, 12);
+	memcpy(ret_build, sha256, 11);
 }
 
 static int check_topology(const char *name, struct diag *diag)
@@ -109,8 +110,10 @@ static int find_interfaces(const struct table *table, struct diag *diag, struct 
 	gate_build(guarded->build);
 	for (size_t i = 0; i < table->interfaces_count && !error; i++)
 		error = find_interface(table->interfaces[i], diag, &guarded->items[i]);
-	for (size_t i = 0; i < table->interfaces_count; i++)
+	for (size_t i = 0; i < table->interfaces_count; i++) {
 		guarded->items[i].early = table->early & 1u << i;
+		guarded->items[i].mark_bit = table->mark_bit;
+	}
 	guarded->count = table->interfaces_count;
 	return error;
 }
@@ -200,6 +203,7 @@ static int load_programs(const struct state *state, struct interface *interface,
 {
 	struct kernel_attachment attachment = { .slot = interface->slot,
 						.link_header = interface->link_header,
+						.mark_bit = interface->mark_bit,
 						.early = interface->early };
 	_free_ char *log = NULL;
 	int error = kernel_programs_load(state->pins, &attachment, &interface->programs, &log);
@@ -262,9 +266,10 @@ static int prepare_flows(const struct state *state)
 
 /* What is written of the build is what is_running() will believe: NULL, before it runs. */
 static int register_interface(const struct state *state, const struct interface *interface,
-			      const uint8_t build[12])
+			      const uint8_t build[11])
 {
-	struct gate_interface entry = { .ifindex = interface->ifindex };
+	struct gate_interface entry = { .ifindex = interface->ifindex,
+					.mark_bit = interface->mark_bit };
 
 	strncpy(entry.name, interface->name, sizeof(entry.name) - 1);
 	if (build)
@@ -285,7 +290,7 @@ static int attach_one(const struct state *state, const struct interface *interfa
 
 /* Egress first: nothing leaves unjudged while packets already come in judged. */
 static int attach_both(const struct state *state, const struct interface *interface,
-		       const uint8_t build[12])
+		       const uint8_t build[11])
 {
 	int error = register_interface(state, interface, NULL);
 
@@ -317,7 +322,7 @@ static void provide_early(const struct state *state, const struct interface *int
 }
 
 static int attach(const struct state *state, const struct interface *interface,
-		  const uint8_t build[12], struct diag *diag)
+		  const uint8_t build[11], struct diag *diag)
 {
 	int error = attach_both(state, interface, build);
 
@@ -341,13 +346,14 @@ static int attach(const struct state *state, const struct interface *interface,
 
 /* Our programs of this very build are there: there is nothing to verify and attach again. */
 static bool is_running(const struct state *state, const struct interface *interface,
-		       const uint8_t build[12])
+		       const uint8_t build[11])
 {
 	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	struct gate_interface entry;
 
 	if (names < 0 || kernel_map_get(names, &interface->slot, &entry) ||
-	    entry.ifindex != interface->ifindex || memcmp(entry.build, build, sizeof(entry.build)))
+	    entry.ifindex != interface->ifindex || entry.mark_bit != interface->mark_bit ||
+	    memcmp(entry.build, build, sizeof(entry.build)))
 		return false;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
 		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
@@ -427,15 +433,20 @@ static int attach_all(const struct state *state, const struct guarded *guarded, 
 	return error;
 }
 
-/* @guard: names. It is armed where our programs are, and nowhere else. */
-static int fit_guard(const struct state *state, struct guard *guard, struct diag *diag)
+/*
+ * @guard: names. It is armed where our programs are, and nowhere else. @mark_bit: what the programs
+ * are going to set, or 0 for what those set that run.
+ */
+static int fit_guard(const struct state *state, struct guard *guard, uint8_t mark_bit,
+		     struct diag *diag)
 {
 	int error;
 
-	guard->mark = GATE_MARK_JUDGED;
 	for (size_t i = 0; i < guard->count; i++)
 		guard->places[i].armed = 0;
 	error = registry_guard(state, guard);
+	if (mark_bit)
+		guard->mark = GATE_MARK_JUDGED_AT(mark_bit);
 	if (!error)
 		error = guard_put(guard);
 	return error ? fail(diag, error, "cannot set the guard in nftables") : 0;
@@ -462,14 +473,15 @@ static int shut(const struct state *state, struct guarded *guarded, struct diag 
 	for (size_t i = 0; i < guarded->count && !error; i++)
 		error = guard_add(&guard, guarded->items[i].name, 0);
 	guarded->shut = true;
-	return error ? fail(diag, error, "too much is guarded") : fit_guard(state, &guard, diag);
+	return error ? fail(diag, error, "too much is guarded") :
+		       fit_guard(state, &guard, guarded->items[0].mark_bit, diag);
 }
 
 static int arm(const struct state *state, const struct guarded *guarded, struct diag *diag)
 {
 	struct guard guard = guarded->before.guard;
 
-	return fit_guard(state, &guard, diag);
+	return fit_guard(state, &guard, guarded->items[0].mark_bit, diag);
 }
 
 /* What the policy no longer guards is not judged any more: it is one of the others now. */
@@ -492,7 +504,7 @@ static int release_others(const struct state *state, const struct guarded *guard
 			     "\"%s\" is no longer guarded: what passes there is not judged",
 			     registry.items[slot].name);
 	}
-	return error ? error : fit_guard(state, &guard, diag);
+	return error ? error : fit_guard(state, &guard, 0, diag);
 }
 
 static bool is_published(const struct state *state)
@@ -574,7 +586,7 @@ static void undo(const struct state *state, const struct guarded *guarded, bool 
 	}
 	attach_undo(state, guarded);
 	if (guarded->shut)
-		fit_guard(state, &guard, diag);
+		fit_guard(state, &guard, 0, diag);
 }
 
 static int load_guarded(const struct state *state, struct gate_policy *policy,
@@ -634,7 +646,6 @@ static int disarm(const struct state *state)
 	int error = guard_read(&status);
 
 	guard = status.guard;
-	guard.mark = GATE_MARK_JUDGED;
 	if (!error || error == -EOPNOTSUPP)
 		error = registry_guard(state, &guard);
 	for (size_t i = 0; i < guard.count; i++)
@@ -669,5 +680,5 @@ int gate_shut(const struct state *state, const char *const *names, size_t count,
 	for (size_t i = 0; i < count && !error; i++)
 		error = guard_add(&status.guard, names[i], 0);
 	return error ? fail(diag, error, "cannot set the guard in nftables") :
-		       fit_guard(state, &status.guard, diag);
+		       fit_guard(state, &status.guard, 0, diag);
 }

@@ -41,7 +41,7 @@ int gate_shut(const struct state *state, const char *const *names, size_t count,
 	      struct diag *diag);
 
 /* Which programs these are that we would attach, as in struct gate_interface. */
-void gate_build(uint8_t ret_build[12]);
+void gate_build(uint8_t ret_build[11]);
 
 enum gate_enforcement {
 	ENFORCED,

@@ -237,6 +237,10 @@ static int load_skeleton(struct gate_bpf *gate, const char *pins,
 		return error;
 	gate->rodata->own_slot = attachment->slot;
 	gate->rodata->link_header = attachment->link_header;
+	if (attachment->mark_bit) {
+		gate->rodata->mark_judged = GATE_MARK_JUDGED_AT(attachment->mark_bit);
+		gate->rodata->mark_reply = GATE_MARK_REPLY_AT(attachment->mark_bit);
+	}
 	gate->rodata->dry = attachment->dry;
 	gate->rodata->dry_slot = attachment->dry_slot;
 	return gate_bpf__load(gate);

@@ -97,6 +97,7 @@ struct kernel_programs {
 struct kernel_attachment {
 	uint32_t slot;
 	uint32_t link_header; /* bytes in front of the IP header */
+	uint8_t mark_bit;     /* 0: GATE_MARK_BIT */
 	bool early;
 	bool dry;
 	uint32_t dry_slot;

@@ -577,6 +577,7 @@ static const struct field policy_keys[] = {
 	{ "mode", read_word, offsetof(struct policy, mode) },
 	{ "timeouts", read_timeouts, 0 },
 	{ "limits", read_limits, 0 },
+	{ "markBit", read_number, offsetof(struct policy, mark_bit) },
 	{ "ssh", ignore, 0 },
 	{ "sshTests", ignore, 0 },
 	{ "nodeAttrs", ignore, 0 },

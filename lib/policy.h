@@ -112,6 +112,7 @@ struct policy {
 	struct word mode;
 	struct quantity timeouts[TIMEOUT_MAX];
 	struct quantity flows_per_device;
+	struct quantity mark_bit;
 };
 
 /*

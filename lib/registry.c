@@ -58,11 +58,14 @@ int registry_guard(const struct state *state, struct guard *guard)
 	struct registry registry;
 	int error = registry_read(state, &registry);
 
+	guard->mark = GATE_MARK_JUDGED;
 	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
 		const struct gate_interface *interface = &registry.items[slot];
 
-		if (interface->name[0])
-			error = guard_add(guard, interface->name, armed(state, interface));
+		if (!interface->name[0])
+			continue;
+		guard->mark = GATE_MARK_JUDGED_AT(interface->mark_bit);
+		error = guard_add(guard, interface->name, armed(state, interface));
 	}
 	return error;
 }

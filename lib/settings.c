@@ -77,6 +77,22 @@ static void resolve_flows(const struct quantity *written, struct diag *diag,
 			   FLOWS_PER_DEVICE_MIN, FLOWS_PER_DEVICE_MAX);
 }
 
+static void resolve_mark(const struct quantity *written, struct diag *diag,
+			 struct settings *settings)
+{
+	uint32_t bit;
+
+	if (!written->given)
+		return;
+	bit = whole_number(written->number, GATE_MARK_BIT_MIN, GATE_MARK_BIT_MAX);
+	if (bit)
+		settings->mark_bit = (uint8_t)bit;
+	else
+		diag_error(diag, written->place,
+			   "\"markBit\" must be a whole number from %u to %u", GATE_MARK_BIT_MIN,
+			   GATE_MARK_BIT_MAX);
+}
+
 static void unknown_device(const struct inventory *inventory, const struct word *name,
 			   struct diag *diag)
 {
@@ -131,7 +147,8 @@ void settings_resolve(const struct inventory *inventory, struct diag *diag,
 		      struct settings *ret_settings)
 {
 	const struct policy *policy = inventory->policy;
-	struct settings settings = { .flows_per_device = FLOWS_PER_DEVICE_DEFAULT };
+	struct settings settings = { .flows_per_device = FLOWS_PER_DEVICE_DEFAULT,
+				     .mark_bit = GATE_MARK_BIT };
 
 	for (size_t slot = 0; slot < GATE_GUARDED_MAX; slot++)
 		settings.nat_as[slot] = DEVICE_NONE;
@@ -141,6 +158,7 @@ void settings_resolve(const struct inventory *inventory, struct diag *diag,
 		resolve_timeout(&policy->timeouts[timeout], timeout, diag, &settings);
 	}
 	resolve_flows(&policy->flows_per_device, diag, &settings);
+	resolve_mark(&policy->mark_bit, diag, &settings);
 	resolve_interfaces(inventory, diag, &settings);
 	*ret_settings = settings;
 }

@@ -197,6 +197,8 @@ static void print_settings(const struct table *table, FILE *out)
 				settings->timeout[timeout]);
 	if (settings->flows_per_device != FLOWS_PER_DEVICE_DEFAULT)
 		fprintf(out, "limit flowsPerDevice %u\n", settings->flows_per_device);
+	if (table->mark_bit != GATE_MARK_BIT)
+		fprintf(out, "mark bit %u\n", table->mark_bit);
 }
 
 void table_print(const struct table *table, FILE *out)

@@ -47,6 +47,7 @@ struct table {
 	uint32_t early; /* bit 1 << slot: packets may be dropped by XDP there */
 	char **outside; /* unguarded, by slot from GATE_GUARDED_MAX on */
 	size_t outside_count;
+	uint8_t mark_bit;      /* GATE_MARK_BIT_MIN … */
 	uint32_t features;     /* GATE_HAS_…, GATE_AUDIT */
 	uint32_t fine, coarse; /* how many classes there are */
 	struct gate_settings settings;

@@ -24,6 +24,7 @@ struct interface {
 	uint32_t master; /* 0: none */
 	uint32_t link;	 /* the interface that it stands on, 0: none */
 	bool below;	 /* the guarded one, or what carries it */
+	bool bridged;	 /* a bridge that itself wants nftables to see what it bridges */
 	char name[IFNAMSIZ];
 	char kind[32]; /* "" for hardware, and some drivers that have none */
 };
@@ -70,19 +71,32 @@ static void forget_interfaces(void *context)
 	((struct interfaces *)context)->count = 0;
 }
 
+static bool is_set(const struct nlattr *flag)
+{
+	uint8_t value = 0;
+
+	netlink_get(flag, &value, sizeof(value));
+	return value;
+}
+
 /* A link with IFLA_LINK_NETNSID is a number in another namespace. */
 static int on_interface(const void *header, const struct nlattr *const *attributes, void *context)
 {
 	struct interface interface = {
 		.index = (uint32_t)((const struct ifinfomsg *)header)->ifi_index
 	};
-	const struct nlattr *info[IFLA_INFO_MAX + 1];
+	const struct nlattr *info[IFLA_INFO_MAX + 1], *bridge[IFLA_BR_MAX + 1];
 	struct interfaces *list = context;
 
 	netlink_nest(attributes[IFLA_LINKINFO], info, ARRAY_SIZE(info));
 	snprintf(interface.name, sizeof(interface.name), "%s",
 		 netlink_text(attributes[IFLA_IFNAME]));
 	snprintf(interface.kind, sizeof(interface.kind), "%s", netlink_text(info[IFLA_INFO_KIND]));
+	if (!strcmp(interface.kind, "bridge")) {
+		netlink_nest(info[IFLA_INFO_DATA], bridge, ARRAY_SIZE(bridge));
+		interface.bridged = is_set(bridge[IFLA_BR_NF_CALL_IPTABLES]) ||
+				    is_set(bridge[IFLA_BR_NF_CALL_IP6TABLES]);
+	}
 	netlink_get(attributes[IFLA_MASTER], &interface.master, sizeof(interface.master));
 	if (!attributes[IFLA_LINK_NETNSID] && !is_borrower(interface.kind))
 		netlink_get(attributes[IFLA_LINK], &interface.link, sizeof(interface.link));
@@ -162,6 +176,41 @@ static char *check_master(const struct interfaces *list, const struct interface 
 				  kind_text(master->kind), master->name);
 	return mem_printf("belongs to the %s \"%s\", where nothing can be guarded",
 			  kind_text(master->kind), master->name);
+}
+
+/* Of this network namespace; none where br_netfilter is not loaded. */
+static bool is_switched_on(const char *setting)
+{
+	_free_ char *path = mem_printf("/proc/sys/net/bridge/%s", setting);
+	FILE *file = fopen(path, "re");
+	bool on = file && getc(file) != '0';
+
+	if (file)
+		fclose(file);
+	return on;
+}
+
+/*
+ * br_netfilter runs prerouting for what comes in through a bridge while it is still on its port,
+ * and not again when IP sees it (ip_sabotage_in in net/bridge/br_netfilter_hooks.c): before tc's hook
+ * of the bridge, so that the guard would find no mark, and keep everything out.
+ */
+static char *check_bridge(const struct interface *guarded)
+{
+	static const char *const settings[] = { "bridge-nf-call-iptables",
+						"bridge-nf-call-ip6tables" };
+
+	if (strcmp(guarded->kind, "bridge"))
+		return NULL;
+	if (guarded->bridged)
+		return mem_strdup("is a bridge with nf_call_iptables or nf_call_ip6tables, which "
+				  "shows its packets to nftables before the gate: switch both off");
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (is_switched_on(settings[i]))
+			return mem_printf("is a bridge, and br_netfilter shows its packets to "
+					  "nftables before the gate: set net.bridge.%s to 0",
+					  settings[i]);
+	return NULL;
 }
 
 static char *check_uppers(const struct interfaces *list, const struct interface *guarded)
@@ -312,6 +361,8 @@ int topology_check(const char *interface, char **ret_obstacle)
 	mark_below(&list, guarded);
 	search.guarded = guarded;
 	search.obstacle = check_master(&list, guarded);
+	if (!search.obstacle)
+		search.obstacle = check_bridge(guarded);
 	if (!search.obstacle)
 		search.obstacle = check_uppers(&list, guarded);
 	if (!search.obstacle)

@@ -10,6 +10,7 @@
  *   is a port of the bridge "br0": guard that one instead
  *   belongs to the VRF "red", where nothing can be guarded
  *   is a VRF, whose packets go around the gate
+ *   is a bridge, and br_netfilter shows its packets to nftables before the gate: set … to 0
  *   carries the VLAN "lan0.10", whose packets go around the gate
  *   is in the flowtable "inet filter ft", whose packets go around the gate
  *   stands on "lan1", which is in the flowtable "inet filter ft", whose packets go around the gate

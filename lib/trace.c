@@ -23,7 +23,7 @@ int trace_interface(const struct gate_status *status, const char *name)
 bool trace_is_running_build(const struct gate_status *status, size_t interface)
 {
 	const struct gate_interface *running = &status->interfaces[interface].interface;
-	uint8_t build[12];
+	uint8_t build[11];
 
 	gate_build(build);
 	return !memcmp(build, running->build, sizeof(build));
@@ -117,6 +117,8 @@ int trace_load(struct trace *trace, size_t interface, struct diag *diag)
 {
 	const char *name = trace->status->interfaces[interface].interface.name;
 	struct kernel_attachment attachment = { .slot = trace->status->interfaces[interface].slot,
+						.mark_bit = trace->status->interfaces[interface]
+								    .interface.mark_bit,
 						.dry = true,
 						.dry_slot = trace->slot };
 	_free_ char *log = NULL;

@@ -73,7 +73,7 @@ class Gate(Variant):
             raise Failure(f"aclctl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
 
     def close(self):
-        self.aclctl("unload")
+        self.aclctl("unload", "--open")
         shutil.rmtree(self.pins, ignore_errors=True)
         shutil.rmtree(self._folder)
 
@@ -91,7 +91,7 @@ class Gate(Variant):
 
     def unload(self):
         if self.pins.exists():
-            self._change("unload")
+            self._change("unload", "--open")
 
     def status(self):
         done = self.aclctl("status", "--json")

@@ -65,6 +65,7 @@ static struct table table_here(void)
 		.devices_count = ARRAY_SIZE(devices),
 		.interfaces = interfaces,
 		.interfaces_count = ARRAY_SIZE(interfaces),
+		.mark_bit = GATE_MARK_BIT,
 		.settings = { .flows_per_device = FLOWS_PER_DEVICE_DEFAULT },
 	};
 

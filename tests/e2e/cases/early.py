@@ -55,7 +55,7 @@ def _check_leaves(world, report):
         assert _modes(world) == {"wg0": "none", "lan0": "none"}, _modes(world)
     with report.case("early: unload takes it off"):
         _load(world, EARLY)
-        world.aclctl("unload")
+        world.aclctl("unload", "--open")
         links = world.router.netns.run("ip", "-d", "link", "show").stdout
         assert not re.search(r"\bprog/xdp\b", links), links
 

@@ -464,7 +464,7 @@ def _check_failing_load(world, report):
             probe.try_all([refusal], silence=0.3)
             assert not refusal.problem, refusal.problem
     with report.case("lan: a first load with no second interface leaves nothing"):
-        assert world.aclctl("unload").returncode == 0
+        assert world.aclctl("unload", "--open").returncode == 0
         result = world.try_load(nowhere, world.inventory())
         assert result.returncode == 1, f"exit {result.returncode}"
         assert world.aclctl("status").returncode == 3, "status does not exit 3"
@@ -488,7 +488,7 @@ def _check_renamed(world, report):
             assert _state(world) == before, f"{_state(world)} instead of {before}"
             assert hooks.count(world.router.netns, "spare1") == (1, 1), "its programs are gone"
         with report.case("lan: after unload it is guarded under its new name"):
-            assert world.aclctl("unload").returncode == 0
+            assert world.aclctl("unload", "--open").returncode == 0
             assert hooks.count(world.router.netns, "spare1") == (0, 0), "programs were left"
             world.load(renamed, world.inventory())
             assert world.status()["enforced"], world.status()

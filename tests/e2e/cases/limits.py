@@ -30,7 +30,7 @@ def _check_quota(world, report):
     rules = policy(allow(PC, "imac:3000"), allow("vps", "imac:3000"))
     for version in VERSIONS:
         # Nothing may be left of what was opened before, nor be taken over from the kernel.
-        world.aclctl("unload")
+        world.aclctl("unload", "--open")
         world.load(policy(), world.inventory())
         world.load(rules | {"limits": {"flowsPerDevice": QUOTA}}, world.inventory())
         address = world.imac.address(version)
@@ -52,7 +52,7 @@ def _check_translated(world, report):
     """What NAT makes of a flow is in the quota of the device that opened it."""
     rules = policy(allow(PC, "imac:3000"), limits={"flowsPerDevice": QUOTA})
     for version in VERSIONS:
-        world.aclctl("unload")
+        world.aclctl("unload", "--open")
         world.load(policy(), world.inventory())
         world.load(rules, world.inventory())
         address = world.imac.address(version)

@@ -23,8 +23,8 @@ LIVE_PORT = 4100
 def _bits():
     """{name: mark} of the programs themselves."""
     text = (REPOSITORY / "bpf" / "abi.h").read_text()
-    found = re.findall(r"#define (GATE_MARK_(?:JUDGED|REPLY))\s+(0x[0-9a-f]+)", text)
-    return {name: int(value, 16) for name, value in found}
+    bit = int(re.search(r"#define GATE_MARK_BIT\s+(\d+)", text).group(1))
+    return {"GATE_MARK_JUDGED": 1 << bit, "GATE_MARK_REPLY": 2 << bit}
 
 
 def _marks():

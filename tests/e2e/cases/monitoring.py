@@ -31,7 +31,7 @@ def tool(name):
 def _check_before_load(world, report):
     """In a world of its own state: nothing has been loaded since the last unload."""
     with report.case("monitoring: acld starts before a load and answers"):
-        result = world.aclctl("unload")
+        result = world.aclctl("unload", "--open")
         assert result.returncode == 0, f"unload: {result.stderr}"
         world.start_acld()
         status, kind, _ = world.http(ACLD_PORT, "/metrics")
@@ -69,7 +69,7 @@ def _drop_one(world, reason="acl"):
 
 def _check_survives(world, report):
     with report.case("monitoring: acld outlives an unload and shows it"):
-        assert world.aclctl("unload").returncode == 0
+        assert world.aclctl("unload", "--open").returncode == 0
         wait_until(
             lambda: world.metric("aclgate_interface_enforced") == 0, "nothing enforced", 5
         )

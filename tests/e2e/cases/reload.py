@@ -151,7 +151,7 @@ def _check_udp(world, report):
 
 def _check_first_load(world, report):
     """Connections from before there was a gate: the allowed one is picked up, the other dies."""
-    world.aclctl("unload")
+    world.aclctl("unload", "--open")
     windows, imac = world.windows, world.imac
     pairs = {}
     for version in VERSIONS:

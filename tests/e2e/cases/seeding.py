@@ -89,7 +89,7 @@ def _check_refused(report, how, before, version, returned):
 
 
 def _check_first_load(world, report, how, interfaces, *chains):
-    world.aclctl("unload")
+    world.aclctl("unload", "--open")
     with nftables(world.router.netns, *chains):
         before = {version: Before(world, version) for version in VERSIONS}
         with contextlib.ExitStack() as stack:
@@ -150,7 +150,7 @@ def _check_many(world, report):
         for attempt in (1, 2, 3):
             name = f"seeding: all of {MANY} conversations go on IPv{version}, load {attempt}"
             with report.case(name), contextlib.ExitStack() as stack:
-                world.aclctl("unload")
+                world.aclctl("unload", "--open")
                 stack.enter_context(nftables(world.router.netns, TRACKING))
                 server, askers = _ask(world, version)
                 for one in (server, *(asker for asker, _ in askers)):
@@ -165,7 +165,7 @@ def _check_many(world, report):
 
 def _check_untracked(world, report):
     """Nothing made the kernel track them: they live from the first word of their opener."""
-    world.aclctl("unload")
+    world.aclctl("unload", "--open")
     pairs = {
         version: probe.connect_pair(
             world.windows.netns, world.imac.netns, world.imac.address(version), ALLOWED
@@ -210,7 +210,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 def _check_note(world, report):
     """A kernel that cannot track connections at all."""
     with report.case("seeding: where the kernel tracks none, the first load says so"):
-        world.aclctl("unload")
+        world.aclctl("unload", "--open")
         result = world.try_load(
             POLICY, world.inventory(), wrapper=[sys.executable, "-c", WITHOUT_NETFILTER]
         )
@@ -226,7 +226,7 @@ def _check_note(world, report):
 
 def _check_only_first(world, report):
     """Later loads ask the kernel nothing: what the gate refused stays refused."""
-    world.aclctl("unload")
+    world.aclctl("unload", "--open")
     with nftables(world.router.netns, TRACKING):
         pairs = {
             version: probe.connect_pair(

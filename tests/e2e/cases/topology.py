@@ -3,6 +3,7 @@
 status tells when it happens later. All on lan0; wg0 is guarded meanwhile."""
 
 import contextlib
+import pathlib
 import subprocess
 from dataclasses import dataclass
 
@@ -157,7 +158,7 @@ def _check_noticed(world, report, obstacle):
 def _check_first_load(world, report):
     """Refused, it leaves nothing on the first interface either."""
     with report.case("topology: a first load on a bridge port leaves nothing"):
-        assert world.aclctl("unload").returncode == 0
+        assert world.aclctl("unload", "--open").returncode == 0
         with _there(world, OBSTACLES[0]):
             result = world.try_load(POLICY, world.inventory())
             assert result.returncode == 1, f"exit {result.returncode}"
@@ -207,11 +208,35 @@ GUARDED_BRIDGE = Story(
 )
 
 
+NETFILTER = [f"net/bridge/bridge-nf-call-{tables}" for tables in ("iptables", "ip6tables")]
+
+
+def _set(world, setting, value):
+    """On the router; where br_netfilter is not loaded there is none."""
+    world.router.netns.run("tee", f"/proc/sys/{setting}", input=value, check=False)
+
+
+def _check_bridge_netfilter(world, report, loaded, inventory):
+    """What a bridge shows to nftables first comes to the guard without a verdict."""
+    for setting in NETFILTER:
+        with report.case(f"topology: a bridge is refused for {setting}"):
+            if not pathlib.Path("/proc/sys/net/bridge").exists():
+                raise Skip("br_netfilter is not loaded")
+            _set(world, setting, "1")
+            result = world.try_load(loaded, inventory)
+            assert result.returncode == 1, f"exit {result.returncode}"
+            assert setting.replace("/", ".").removeprefix("net.") in result.stderr, result.stderr
+            _set(world, setting, "0")
+
+
 def _check_bridge(world, report):
     windows = {"addresses": world.windows.addresses, "interface": "br0"}
     inventory = world.inventory(**{PC: windows})
     loaded = policy(*RULES, interfaces=["wg0", "br0"])
+    for setting in NETFILTER:
+        _set(world, setting, "0")
     with _bridge(world):
+        _check_bridge_netfilter(world, report, loaded, inventory)
         with report.case("topology: the bridge itself can be guarded"):
             world.load(loaded, inventory)
             assert _state(world) == ({"wg0": True, "br0": True}, 0), _state(world)

@@ -519,7 +519,7 @@ def _check_monitor_options(world, report):
             assert re.search(r"\d+ events lost", told), told
     with Monitor(world) as monitor:
         with report.case("monitor: ends where the gate is unloaded, with exit status 3"):
-            world.aclctl("unload")
+            world.aclctl("unload", "--open")
             assert monitor.process.wait(5) == UNENFORCED
             assert "unloaded" in monitor.process.stderr.read().decode()
 
