@@ -332,11 +332,6 @@ static int attach(const struct state *state, const struct interface *interface,
 			"somebody else's program runs before ours on \"%s\", and may let packets "
 			"pass: remove it",
 			interface->name);
-	else if (error == -EBUSY)
-		diag_error(diag, PLACE_NONE,
-			   "our programs run on an interface that was called \"%s\": unload, then "
-			   "load again",
-			   interface->name);
 	else if (error)
 		fail(diag, error, "cannot attach to the interface");
 	else
@@ -628,18 +623,35 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
 	return error ? error : load_guarded(state, policy, &guarded, diag, ret_number);
 }
 
-static int detach_all(const struct state *state)
+/* Programs outlive their pins: then the guard alone knows where they are. */
+static int detach_forgotten(const struct state *state, const struct guard *guard)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < guard->count && !error; i++) {
+		struct gate_interface interface = { .ifindex = if_nametoindex(
+							    guard->places[i].name) };
+
+		strncpy(interface.name, guard->places[i].name, sizeof(interface.name) - 1);
+		error = interface.ifindex ? detach(state, &interface) : 0;
+	}
+	return error;
+}
+
+static int detach_all(const struct state *state, const struct guard *guard)
 {
 	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	int error = names < 0 && names != -ENOENT ? names : 0;
 
 	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
 		error = release(state, slot);
+	if (!error)
+		error = detach_forgotten(state, guard);
 	return error ? error : kernel_unpin(state->pins);
 }
 
 /* Disarmed first: nothing leaves that the programs no longer see. */
-static int disarm(const struct state *state)
+static int disarm(const struct state *state, struct guard *ret_guard)
 {
 	struct guard_status status;
 	struct guard guard;
@@ -650,25 +662,30 @@ static int disarm(const struct state *state)
 		error = registry_guard(state, &guard);
 	for (size_t i = 0; i < guard.count; i++)
 		guard.places[i].armed = 0;
+	*ret_guard = guard;
 	return error || !guard.count ? error : guard_put(&guard);
 }
 
 int gate_unload(const struct state *state, struct diag *diag)
 {
-	int error = disarm(state);
+	struct guard guard = {};
+	int error = disarm(state, &guard);
 
 	if (error)
 		return fail(diag, error, "cannot shut the gate before the programs go");
-	error = detach_all(state);
+	error = detach_all(state, &guard);
 	return error ? fail(diag, error, "cannot unload") : 0;
 }
 
 int gate_open(const struct state *state, struct diag *diag)
 {
-	int error = guard_remove();
+	struct guard_status status;
+	int error = guard_read(&status);
 
 	if (!error)
-		error = detach_all(state);
+		error = guard_remove();
+	if (!error || error == -EOPNOTSUPP)
+		error = detach_all(state, &status.guard);
 	return error ? fail(diag, error, "cannot open the gate") : 0;
 }
 

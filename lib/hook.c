@@ -20,12 +20,6 @@
 #define FILTER_HANDLE	0xac1
 #define FILTER_PRIORITY 1
 
-static char *link_path(const struct hook *hook)
-{
-	return mem_printf("%s/%s_%s", hook->pins, hook->interface,
-			  hook->direction == DIRECTION_INGRESS ? "ingress" : "egress");
-}
-
 static enum bpf_attach_type tcx_type(enum direction direction)
 {
 	return (enum bpf_attach_type)(direction == DIRECTION_INGRESS ? ATTACH_TCX_INGRESS :
@@ -63,24 +57,6 @@ static int open_link_at(const char *path, uint32_t on, uint32_t *ret_program)
 	return TAKE_FD(link);
 }
 
-static int open_link(const struct hook *hook, uint32_t *ret_program)
-{
-	_free_ char *path = link_path(hook);
-
-	return open_link_at(path, hook->ifindex, ret_program);
-}
-
-/* The program that packets meet first; 0 where there is none, or no TCX (before 6.6). */
-static uint32_t first_tcx(const struct hook *hook)
-{
-	uint32_t programs[64] = {}, count = ARRAY_SIZE(programs);
-
-	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, programs,
-			   &count))
-		return 0;
-	return programs[0];
-}
-
 /* The pin changes hands in one step: an old link lives until the new one does. */
 static int pin_link(int link, const char *path)
 {
@@ -96,26 +72,84 @@ static int pin_link(int link, const char *path)
 	return 0;
 }
 
-static int create_link(const struct hook *hook, int program)
+/* As kernel_object() names them; a gate whose pins are gone is known by nothing else. */
+static bool is_ours(uint32_t program, enum direction direction)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, options, .flags = ATTACH_BEFORE);
-	_free_ char *path = link_path(hook);
-	_close_ int link = bpf_link_create(program, (int)hook->ifindex, tcx_type(hook->direction),
-					   &options);
+	_close_ int fd = bpf_prog_get_fd_by_id(program);
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
 
-	return link < 0 ? -errno : pin_link(link, path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return false;
+	return !strcmp(info.name, direction == DIRECTION_INGRESS ? "gate_ingress" : "gate_egress");
 }
 
+/* The programs in the order in which packets meet them, 0 behind the last. */
+struct chain {
+	uint32_t programs[64];
+};
+
+/* None where the kernel has no TCX (before 6.6). */
+static struct chain read_tcx(const struct hook *hook)
+{
+	struct chain chain = {};
+	uint32_t count = ARRAY_SIZE(chain.programs);
+
+	if (bpf_prog_query((int)hook->ifindex, tcx_type(hook->direction), 0, NULL, chain.programs,
+			   &count))
+		return (struct chain){};
+	return chain;
+}
+
+static int detach_tcx(const struct hook *hook, uint32_t except)
+{
+	struct chain chain = read_tcx(hook);
+
+	for (size_t i = 0; i < ARRAY_SIZE(chain.programs) && chain.programs[i]; i++) {
+		_close_ int program = -1;
+
+		if (chain.programs[i] == except || !is_ours(chain.programs[i], hook->direction))
+			continue;
+		program = bpf_prog_get_fd_by_id(chain.programs[i]);
+		if (program < 0 || bpf_prog_detach2(program, (int)hook->ifindex,
+						    tcx_type(hook->direction)))
+			return -errno;
+	}
+	return 0;
+}
+
+static int program_id(int program, uint32_t *ret_id)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(program, &info, &size))
+		return -errno;
+	*ret_id = info.id;
+	return 0;
+}
+
+/*
+ * In the place of our own program if that is the first, else in front of all. Not by a link: a pinned
+ * one goes with its pin, and then the gate would be at the mercy of whoever tidies up /sys/fs/bpf.
+ */
 static int attach_tcx(const struct hook *hook, int program)
 {
-	uint32_t old = 0;
-	_close_ int link = open_link(hook, &old);
+	uint32_t first = read_tcx(hook).programs[0], id = 0;
+	bool replaces = first && is_ours(first, hook->direction);
+	_close_ int old = replaces ? bpf_prog_get_fd_by_id(first) : -1;
+	LIBBPF_OPTS(bpf_prog_attach_opts, options,
+		    .flags = replaces ? BPF_F_REPLACE : ATTACH_BEFORE, .replace_prog_fd = old);
+	int error;
 
-	if (link == -EBUSY)
-		return link;
-	if (link >= 0 && first_tcx(hook) == old)
-		return bpf_link_update(link, program, NULL) ? -errno : 0;
-	return create_link(hook, program);
+	if (replaces && old < 0)
+		return -errno;
+	if (!replaces)
+		options.replace_prog_fd = 0;
+	if (bpf_prog_attach_opts(program, (int)hook->ifindex, tcx_type(hook->direction), &options))
+		return -errno;
+	error = program_id(program, &id);
+	return error ? error : detach_tcx(hook, id);
 }
 
 static struct bpf_tc_hook filter_hook(const struct hook *hook)
@@ -148,17 +182,6 @@ int hook_attach(const struct hook *hook, int program)
 	return error == -EINVAL ? attach_filter(hook, program) : error;
 }
 
-static bool is_ours(uint32_t program, enum direction direction)
-{
-	_close_ int fd = bpf_prog_get_fd_by_id(program);
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size))
-		return false;
-	return !strcmp(info.name, direction == DIRECTION_INGRESS ? "gate_ingress" : "gate_egress");
-}
-
 /* The program at our handle, or 0. */
 static uint32_t filter_program(const struct hook *hook)
 {
@@ -181,24 +204,26 @@ static int detach_filter(const struct hook *hook)
 
 int hook_detach(const struct hook *hook)
 {
-	_free_ char *path = link_path(hook);
-	uint32_t program;
-	_close_ int link = open_link(hook, &program);
+	int error = detach_tcx(hook, 0);
 
-	if (link >= 0 && bpf_link_detach(link))
-		return -errno;
-	if (unlink(path) && errno != ENOENT)
-		return -errno;
-	return detach_filter(hook);
+	return error ? error : detach_filter(hook);
+}
+
+static bool has_tcx(const struct chain *chain, enum direction direction)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(chain->programs) && chain->programs[i]; i++)
+		if (is_ours(chain->programs[i], direction))
+			return true;
+	return false;
 }
 
 enum attached hook_attached(const struct hook *hook)
 {
-	uint32_t program = 0, first = first_tcx(hook);
-	_close_ int link = open_link(hook, &program);
+	struct chain chain = read_tcx(hook);
+	uint32_t first = chain.programs[0];
 
-	if (link >= 0)
-		return first == program ? ATTACHED : ATTACHED_BEHIND;
+	if (has_tcx(&chain, hook->direction))
+		return is_ours(first, hook->direction) ? ATTACHED : ATTACHED_BEHIND;
 	if (!filter_program(hook))
 		return ATTACHED_NOT;
 	if (first ||

@@ -9,11 +9,11 @@
 #include "abi.h"
 
 /*
- * TCX links (6.6), pinned under @pins as NAME_ingress and NAME_egress, in front of all others; on
- * older kernels clsact filters with a priority and handle of ours, which need no pin.
+ * TCX (6.6), in front of all others; on older kernels clsact filters with a priority and handle of
+ * ours. Neither needs a pin: what is attached goes on when /sys/fs/bpf is emptied.
  */
 struct hook {
-	const char *pins;
+	const char *pins; /* for the early drop */
 	const char *interface;
 	uint32_t ifindex;
 	enum direction direction;

@@ -46,13 +46,13 @@ class Network:
         self.prefix, self.peers, self.guest_name = prefix, peers, guest
         self.hosts = {}
 
-    def _builder(self, command):
+    def _builder(self, command, *more):
         """In a session of its own: Ctrl-C is for us, and we wait for it."""
         environment = os.environ | {
             "ACLGATE_PEERS": " ".join(self.peers), "ACLGATE_GUEST": self.guest_name or ""
         }  # fmt: skip
         subprocess.run(
-            [BUILDER, command, self.prefix], env=environment, check=True, start_new_session=True
+            [BUILDER, command, self.prefix, *more], env=environment, check=True, start_new_session=True
         )
 
     def build(self):
@@ -84,6 +84,10 @@ class Network:
             host.netns.close()
         self.hosts.clear()
         self._builder("down")
+
+    def remake_tunnel(self, name):
+        """The interface wg0 of a box goes, and another one of that name comes."""
+        self._builder("tunnel", name)
 
     def wg(self, name, *arguments):
         """wg(8) on a box; what it printed."""

@@ -94,6 +94,10 @@ class World(Network):
 
     # ------------------------------------------------------------ aclctl
 
+    @property
+    def pins(self):
+        return self._pins
+
     def environment(self):
         return os.environ | {
             "ACLGATE_PIN_DIR": str(self._pins),
@@ -146,10 +150,10 @@ class World(Network):
         assert result.returncode == 0, f"load {policy}: {result.returncode}: {result.stderr}"
         return result.stderr
 
-    def start_load(self, policy):
+    def start_load(self, policy, inventory=INVENTORY):
         """A load that is not waited for."""
         return self.router.netns.start(
-            BUILD / "cli" / "aclctl", "load", policy, "--inventory", INVENTORY,
+            BUILD / "cli" / "aclctl", "load", policy, "--inventory", inventory,
             env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

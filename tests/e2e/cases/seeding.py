@@ -184,46 +184,6 @@ def _check_untracked(world, report):
                 assert near.recv(16), "what the server had said does not come after all"
 
 
-# A machine whose kernel has no netfilter netlink: socket(AF_NETLINK, …, NETLINK_NETFILTER) is
-# EPROTONOSUPPORT. A seccomp filter: load the number, the architecture being this one's; the first
-# argument, and the third; return.
-WITHOUT_NETFILTER = """
-import ctypes, errno, os, platform, struct, sys
-SOCKET = {"x86_64": 41, "aarch64": 198}[platform.machine()]
-def statement(code, value): return struct.pack("=HBBI", code, 0, 0, value)
-def unless_equal(value, skip): return struct.pack("=HBBI", 0x15, 0, skip, value)
-program = b"".join([
-    statement(0x20, 0), unless_equal(SOCKET, 5),
-    statement(0x20, 16), unless_equal(16, 3),
-    statement(0x20, 32), unless_equal(12, 1),
-    statement(0x06, 0x00050000 | errno.EPROTONOSUPPORT),
-    statement(0x06, 0x7fff0000),
-])
-filters = ctypes.create_string_buffer(program)
-header = struct.pack("@HP", len(program) // 8, ctypes.addressof(filters))
-libc = ctypes.CDLL(None, use_errno=True)
-assert libc.prctl(22, 2, header, 0, 0) == 0, ctypes.get_errno()
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
-def _check_note(world, report):
-    """A kernel that cannot track connections at all."""
-    with report.case("seeding: where the kernel tracks none, the first load says so"):
-        world.aclctl("unload", "--open")
-        result = world.try_load(
-            POLICY, world.inventory(), wrapper=[sys.executable, "-c", WITHOUT_NETFILTER]
-        )
-        assert result.returncode == 0, f"exit {result.returncode}: {result.stderr}"
-        assert "tracks no connections" in result.stderr, result.stderr or "it says nothing"
-    with report.case("seeding: a second load does not repeat it"):
-        result = world.try_load(
-            POLICY, world.inventory(), wrapper=[sys.executable, "-c", WITHOUT_NETFILTER]
-        )
-        assert result.returncode == 0, f"exit {result.returncode}: {result.stderr}"
-        assert "tracks no connections" not in result.stderr, result.stderr
-
-
 def _check_only_first(world, report):
     """Later loads ask the kernel nothing: what the gate refused stays refused."""
     world.aclctl("unload", "--open")
@@ -250,4 +210,3 @@ def run(world, report):
     _check_many(world, report)
     _check_untracked(world, report)
     _check_only_first(world, report)
-    _check_note(world, report)
