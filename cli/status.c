@@ -11,6 +11,7 @@
 #include "gate.h"
 #include "json_out.h"
 #include "load.h"
+#include "marks.h"
 #include "mem.h"
 #include "reason.h"
 
@@ -123,6 +124,24 @@ static const char *early_name(enum early early)
 	}
 }
 
+static uint8_t mark_bit(const struct gate_status *status)
+{
+	return status->interfaces_count ? status->interfaces[0].interface.mark_bit : GATE_MARK_BIT;
+}
+
+static uint32_t mark_bits(const struct gate_status *status)
+{
+	return GATE_MARK_JUDGED_AT(mark_bit(status)) | GATE_MARK_REPLY_AT(mark_bit(status));
+}
+
+static void print_mark_user(const char *sentence, void *context)
+{
+	const struct gate_status *status = context;
+
+	printf("warning: others use the mark bits %u and %u: %s\n", mark_bit(status),
+	       mark_bit(status) + 1, sentence);
+}
+
 static void print_guard(const struct gate_status *status)
 {
 	if (status->guard_error)
@@ -134,7 +153,7 @@ static void print_guard(const struct gate_status *status)
 		       status->guard.unjudged, status->guard.unarmed);
 }
 
-static void print_text(const struct view *view)
+static void print_text(struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
 	time_t loaded = (time_t)generation->loaded;
@@ -152,6 +171,7 @@ static void print_text(const struct view *view)
 		       gate_enforcement_text(view->status.interfaces[i].enforcement),
 		       early_text(view->status.interfaces[i].early));
 	print_guard(&view->status);
+	marks_find(mark_bits(&view->status), print_mark_user, &view->status);
 	printf("flows: %" PRIu64 " of %u\n",
 	       (uint64_t)(view->status.totals.flows_created - view->status.totals.flows_deleted),
 	       2 * GATE_FLOWS_MAX);
@@ -187,6 +207,24 @@ static uint64_t audited(const struct view *view)
 	return packets;
 }
 
+static void print_json_mark_user(const char *sentence, void *context)
+{
+	bool *more = context;
+
+	printf("%s", *more ? "," : "");
+	json_out_string(sentence, stdout);
+	*more = true;
+}
+
+static void print_json_mark_users(const struct gate_status *status)
+{
+	bool more = false;
+
+	printf(",\"mark_bit\":%u,\"mark_users\":[", mark_bit(status));
+	marks_find(mark_bits(status), print_json_mark_user, &more);
+	printf("]");
+}
+
 static void print_json(const struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
@@ -210,6 +248,7 @@ static void print_json(const struct view *view)
 	printf("],\"guard\":{\"stands\":%s,\"unjudged\":%" PRIu64 ",\"unarmed\":%" PRIu64 "}",
 	       view->status.guard.stands ? "true" : "false", view->status.guard.unjudged,
 	       view->status.guard.unarmed);
+	print_json_mark_users(&view->status);
 	printf(",\"events_lost\":%" PRIu64 ",\"audited\":%" PRIu64 ",\"dropped\":[",
 	       (uint64_t)view->status.totals.events_lost, audited(view));
 	each_drop(view, print_json_drop);

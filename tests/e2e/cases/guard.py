@@ -14,6 +14,7 @@ import probe
 import wire
 from cases.story import VERSIONS
 from denied import WITHOUT_ATTACHING, WITHOUT_NETFILTER
+from firewall import nftables
 from policy import allow, policy
 from world import end
 
@@ -311,6 +312,50 @@ def _check_pins_deleted(world, report):
     _reload(world)
 
 
+# ---------------------------------------------------------------- the mark
+
+# A rule of nftables, and whether it uses the bits 28 and 29.
+WRITERS = {
+    "meta mark set 0x10000000": True,
+    "meta mark set 0x1": True,  # all bits
+    "meta mark set meta mark or 0x1": False,
+    "meta mark set meta mark or 0x20000000": True,
+    "meta mark set meta mark and 0xcfffffff": True,
+    "meta mark set meta mark and 0xfffffff0": False,
+    "meta mark set ct mark": True,
+    "ct mark set meta mark": False,
+    "meta mark and 0x10000000 != 0 accept": False,
+}
+ROUTING = {
+    ("fwmark", "0x1"): True,
+    ("fwmark", "0x1/0xff"): False,
+    ("not", "fwmark", "51820"): False,
+}
+
+
+def _check_mark_users(world, report):
+    run = world.router.netns.run
+    for rule, uses in WRITERS.items():
+        with report.case(f"guard: status {'warns' if uses else 'says nothing'} of: {rule}"):
+            chain = f"chain mangle {{ type filter hook prerouting priority -150; {rule}; }}"
+            with nftables(world.router.netns, chain):
+                said = world.aclctl("status").stdout
+                assert ('"inet e2e mangle" writes them' in said) == uses, said
+    for rule, uses in ROUTING.items():
+        with report.case(f"guard: status {'warns' if uses else 'says nothing'} of: {' '.join(rule)}"):
+            run("ip", "rule", "add", *rule, "lookup", "main")
+            said = world.aclctl("status").stdout
+            run("ip", "rule", "del", *rule, "lookup", "main")
+            assert ("routing rule" in said) == uses, said
+    with report.case("guard: other bits, as the policy says: the gate works as before"):
+        world.load(POLICY | {"markBit": 24}, world.inventory())
+        assert "0x01000000" in run("nft", "list", "table", "inet", "aclgate_guard").stdout
+        assert world.aclctl("status").returncode == 0
+    _check_open(world, report, "mark bit 24")
+    with report.case("guard: ... and back"):
+        _reload(world)
+
+
 # ---------------------------------------------------------------- unload
 
 
@@ -393,5 +438,6 @@ def run(world, report):
     _check_flushed(world, report)
     _check_damaged(world, report)
     _check_pins_deleted(world, report)
+    _check_mark_users(world, report)
     _check_unload(world, report)
     _check_killed(world, report)
