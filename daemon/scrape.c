@@ -15,6 +15,8 @@
 /* What is read before anything is written, so that a scrape is whole or is none. */
 struct scraped {
 	struct gate_status status;
+	struct guard_status guard; /* also where nothing is loaded */
+	bool guarded;		   /* it could be read, which needs CAP_NET_ADMIN */
 	struct ids ids;
 	struct gate_device_counters *devices; /* by id, 0 is for packets of no device */
 	struct gate_rule_counters *rules;     /* by id, 0 is for what an Ethernet link needs */
@@ -44,6 +46,7 @@ static int read_all(const struct state *state, struct scraped *scraped)
 {
 	int error = gate_status(state, &scraped->status);
 
+	scraped->guarded = !guard_read(&scraped->guard);
 	if (!error)
 		error = ids_read(state, &scraped->ids);
 	if (!error)
@@ -199,6 +202,23 @@ static void write_flows(const struct gate_status *status, FILE *out)
 	metrics_sample(out, "aclgate_events_lost_total", NULL, 0, status->totals.events_lost);
 }
 
+static void write_guard(const struct guard_status *guard, FILE *out)
+{
+	const struct metric_label ingress = { "direction", direction_name(DIRECTION_INGRESS) };
+	const struct metric_label egress = { "direction", direction_name(DIRECTION_EGRESS) };
+
+	metrics_family(out, "aclgate_guard_up", METRIC_GAUGE,
+		       "1 if nftables keeps out what the programs did not judge.");
+	metrics_sample(out, "aclgate_guard_up", NULL, 0, guard->stands);
+	if (!guard->stands)
+		return;
+	metrics_family(out, "aclgate_guard_dropped_packets_total", METRIC_COUNTER,
+		       "Packets that the guard dropped: no program of ours had judged them, or watches "
+		       "where they would have left.");
+	metrics_sample(out, "aclgate_guard_dropped_packets_total", &ingress, 1, guard->unjudged);
+	metrics_sample(out, "aclgate_guard_dropped_packets_total", &egress, 1, guard->unarmed);
+}
+
 static void write_build(FILE *out)
 {
 	struct metric_label label = { "version", ACLGATE_VERSION };
@@ -215,6 +235,8 @@ static void write_all(const struct scraped *scraped, FILE *out)
 		       "judged by it.");
 	metrics_sample(out, "aclgate_enforcing", NULL, 0,
 		       scraped->loaded && gate_status_enforced(&scraped->status));
+	if (scraped->guarded)
+		write_guard(&scraped->guard, out);
 	if (!scraped->loaded)
 		return;
 	write_interfaces(&scraped->status, out);

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import urllib.parse
 
+import hooks
 import wire
 from report import Skip
 from world import ACLD_PORT, LOGS, POLICIES, REPOSITORY, end, wait_until
@@ -79,6 +80,26 @@ def _check_survives(world, report):
         assert _drop_one(world) == 1
 
 
+def _check_guard(world, report):
+    with report.case("monitoring: what the guard drops is counted"):
+        kept_out = {"direction": "ingress"}
+        before = world.metric("aclgate_guard_dropped_packets_total", **kept_out)
+        hooks.detach(world.router.netns, "wg0", "ingress")
+        source, target = world.vps.address(4), world.windows.address(4)
+        wire.send(world.vps.netns, wire.tcp(source, target, (1024, 3389), wire.SYN))
+        wait_until(
+            lambda: world.metric("aclgate_guard_dropped_packets_total", **kept_out) == before + 1,
+            "one more dropped", 3,
+        )  # fmt: skip
+        world.load(POLICIES / "t1.json")
+    with report.case("monitoring: a guard that is gone is told"):
+        world.router.netns.run("nft", "flush", "ruleset")
+        assert world.metric("aclgate_guard_up") == 0
+        assert world.metric("aclgate_enforcing") == 0
+        world.load(POLICIES / "t1.json")
+        assert world.metric("aclgate_guard_up") == 1
+
+
 def _check_promtool(world, report):
     with report.case("monitoring: promtool check metrics is content"):
         promtool = tool("promtool")
@@ -95,7 +116,7 @@ def _check_names(world, report):
     expected = [
         "packets_total", "bytes_total", "dropped_packets_total", "rule_packets_total", "flows",
         "flows_limit", "policy_info", "policy_load_timestamp_seconds", "interface_enforced",
-        "build_info",
+        "build_info", "guard_up", "guard_dropped_packets_total",
     ]  # fmt: skip
     with report.case("monitoring: the metrics are all there, and no label is an address"):
         samples = world.metrics()
@@ -197,6 +218,7 @@ def run(world, report):
     _check_names(world, report)
     _check_promtool(world, report)
     _check_survives(world, report)
+    _check_guard(world, report)
     try:
         with _prometheus(world):
             _check_prometheus(world, report)
