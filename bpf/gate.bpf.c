@@ -133,6 +133,17 @@ static __always_inline bool is_same_speaker(const struct judgement *judgement,
 }
 
 /*
+ * What was opened to this box may be answered through it: a port that it publishes, of a container
+ * behind an interface that is not guarded, whose answers NAT gives our address. What this box has
+ * answered itself, nobody else answers.
+ */
+static __always_inline bool answers_through_nat(const struct gate_flow *flow, __u8 side)
+{
+	return flow->kind == FLOW_JUDGED && side != flow->opener &&
+	       GATE_STAMP_FROM(*(volatile __u64 *)&flow->stamp, side) != GATE_FROM_SELF;
+}
+
+/*
  * 5. A flow remembers where the packets of each side come from, so that an established packet costs
  * no look-up of its address. From elsewhere, or for the first time: 6.
  */
@@ -146,6 +157,8 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	if (GATE_STAMP_FROM(stamp, side) == judgement->from && !judgement->rejudged)
 		return REASON_NONE;
 	reason = bind_packet(judgement);
+	if (reason == REASON_NAT_UNIDENTIFIED && answers_through_nat(flow, side))
+		reason = REASON_NONE;
 	if (!reason && !is_same_speaker(judgement, flow)) {
 		judgement->device = judgement->src.device;
 		return REASON_NO_STATE;
@@ -368,10 +381,10 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 {
 	struct quotation quotation = {};
 	struct gate_flow *flow;
-	int reason = bind_teller(judgement);
+	int teller = bind_teller(judgement), reason;
 
-	if (reason)
-		return reason;
+	if (teller && teller != REASON_NAT_UNIDENTIFIED)
+		return teller;
 	judgement->device = judgement->src.device;
 	if (judgement->packet.fragment >= FRAGMENT_FIRST)
 		return REASON_FRAGMENT; /* RFC 1122, RFC 4443: it is too short to need any */
@@ -381,10 +394,12 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 	flow = flow_find(&judgement->key, quotation.protocol, judgement->generation.slot,
 			 judgement->now);
 	if (!flow)
-		return REASON_NO_STATE;
+		return teller ? teller : REASON_NO_STATE;
 	reason = revalidate(judgement, flow);
 	if (reason)
 		return reason;
+	if (teller && !answers_through_nat(flow, !judgement->key.side))
+		return teller;
 	if (!may_tell(judgement, &quotation, flow))
 		return REASON_NO_STATE;
 	judgement->known = true;

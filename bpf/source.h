@@ -99,16 +99,16 @@ static __always_inline bool same_address(const struct gate_address *one,
 	return one->word[0] == other->word[0] && one->word[1] == other->word[1];
 }
 
-/* Whom the policy means by this box's address on what leaves here, translated. */
+/* Whom the policy means by this box's address on what leaves here, translated; nobody: as it was. */
 static __always_inline bool nat_device(const struct generation *generation, __u32 slot,
 				       __u8 version, struct gate_identity *identity)
 {
 	const struct gate_settings *settings = settings_get(generation->slot);
 
-	if (!settings || slot >= GATE_GUARDED_MAX)
+	if (!settings || slot >= GATE_GUARDED_MAX || !settings->nat_as[slot][version == 6].device)
 		return false;
 	*identity = settings->nat_as[slot][version == 6];
-	return identity->device;
+	return true;
 }
 
 static __always_inline int bind_packet(struct judgement *judgement)

@@ -178,9 +178,11 @@ static const struct trial destination_nat[] = {
 		BEFORE(IN(FETCH(SYN)), WG_TO_LAN(FETCH_INSIDE(SYN)),
 		IN_ASIDE(PAGE_INSIDE(SYN | ACK))), .counted = NOBODY },
 	{ "the box's own answer", FROM_SELF(SERVE(SYN | ACK)), PASSES, BEFORE(IN(VISIT(SYN))) },
-	/* it looks like somebody who takes our address, which IPv6 does not refuse */
 	{ "a container behind an unguarded interface answers", FROM_ELSEWHERE(SERVE(SYN | ACK)),
-		UNIDENTIFIED, BEFORE(IN(VISIT(SYN))) },
+		PASSES, BEFORE(IN(VISIT(SYN))) },
+	/* somebody who takes our address, which IPv6 does not refuse */
+	{ "... what the box has answered itself", FROM_ELSEWHERE(SERVE(ACK)), UNIDENTIFIED,
+		BEFORE(IN(VISIT(SYN)), FROM_SELF(SERVE(SYN | ACK))) },
 };
 
 static const struct trial attribution[] = {
@@ -324,6 +326,41 @@ START_TEST(revoked_then_gone)
 }
 END_TEST
 
+/*
+ * A port that this box publishes, of a container behind an interface that is not guarded: its answers
+ * come from there, with our address.
+ */
+#define ASKED	     IN(UDP(IMAC, ROUTER, 40000, 53))
+#define ANSWER	     UDP(ROUTER, IMAC, 53, 40000)
+#define ASKED_UDP    UDP(IMAC, ROUTER, 40000, 53)
+#define CLOSED(BY)   ABOUT(BY, IMAC, UNREACHABLE, ASKED_UDP)
+
+static const struct trial published[] = {
+	{ "the answer of a container", FROM_LAN(ANSWER), PASSES, BEFORE(ASKED) },
+	{ "... again", FROM_LAN(ANSWER), PASSES, BEFORE(ASKED, FROM_LAN(ANSWER)) },
+	{ "... to a question of nobody", FROM_LAN(ANSWER), UNIDENTIFIED },
+	{ "... from another port", FROM_LAN(UDP(ROUTER, IMAC, 54, 40000)), UNIDENTIFIED,
+		BEFORE(ASKED) },
+	{ "... that this box has answered itself", FROM_LAN(ANSWER), UNIDENTIFIED,
+		BEFORE(ASKED, FROM_SELF(ANSWER)) },
+	{ "this box, after a container", FROM_SELF(ANSWER), PASSES,
+		BEFORE(ASKED, FROM_LAN(ANSWER)) },
+	{ "a question of a container", FROM_LAN(UDP(ROUTER, IMAC, 53, 22)), UNIDENTIFIED },
+	{ "what this box asked, gone on by a container", FROM_LAN(TCP(ROUTER, IMAC, 40000, 22, ACK)),
+		UNIDENTIFIED, BEFORE(FROM_SELF(TCP(ROUTER, IMAC, 40000, 22, SYN))) },
+	{ "a container says that its port is closed", FROM_LAN(CLOSED(ROUTER)), PASSES,
+		BEFORE(ASKED) },
+	{ "... about what this box has answered", FROM_LAN(CLOSED(ROUTER)), UNIDENTIFIED,
+		BEFORE(ASKED, FROM_SELF(ANSWER)) },
+	{ "... about what nobody asked", FROM_LAN(CLOSED(ROUTER)), UNIDENTIFIED },
+};
+
+static void setup_house(void)
+{
+	bench_open();
+	bench_load("house.json");
+}
+
 static void setup_lan(void)
 {
 	bench_open();
@@ -340,8 +377,12 @@ Suite *nat_suite(void)
 {
 	Suite *suite = suite_create("nat");
 	TCase *lan = tcase_create("lan"), *as = tcase_create("nat as");
-	TCase *policies = tcase_create("policies");
+	TCase *policies = tcase_create("policies"), *house = tcase_create("published");
 
+	tcase_add_unchecked_fixture(house, setup_house, bench_close);
+	tcase_set_timeout(house, TIMEOUT);
+	trials_add(house, published, ARRAY_SIZE(published), ANY_FORM);
+	suite_add_tcase(suite, house);
 	tcase_add_unchecked_fixture(lan, setup_lan, bench_close);
 	tcase_set_timeout(lan, TIMEOUT);
 	trials_add(lan, source_nat, ARRAY_SIZE(source_nat), ANY_FORM);

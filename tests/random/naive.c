@@ -275,11 +275,21 @@ static bool is_bound(const struct trial *trial)
 	return trial->standing != STANDING_NEW && trial->from != FROM_LOST;
 }
 
+/* A port that this box publishes is answered by somebody else with its address. */
+static bool may_answer(const struct naive_flow *flow, bool forward)
+{
+	return flow->kind == FLOW_JUDGED && !forward && !flow->by_self;
+}
+
 /* This box, and whom NAT hides behind its address, do not go on with what the other opened. */
-static enum reason bind_speaker(struct trial *trial, const struct naive_flow *flow, bool forward)
+static enum reason bind_speaker(struct trial *trial, struct naive_flow *flow, bool forward)
 {
 	enum reason reason = is_bound(trial) ? REASON_NONE : bind_source(trial);
 
+	if (reason == REASON_NAT_UNIDENTIFIED && may_answer(flow, forward))
+		return REASON_NONE;
+	if (!reason && !forward && !is_bound(trial) && !trial->nat_as && trial->from == FROM_SELF)
+		flow->by_self = true;
 	if (reason || is_bound(trial) || !forward)
 		return reason;
 	return trial->nat_as == (flow->kind == FLOW_NAT_AS) ? REASON_NONE : REASON_NO_STATE;
@@ -352,6 +362,7 @@ static enum reason still_allowed(struct trial *trial, struct naive_flow *flow)
 	}
 	trial->verdict.renewed = true;
 	flow->generation = naive->generation;
+	flow->by_self = false;
 	flow->device[0] = src.device;
 	flow->device[1] = opinion_who(naive->checked, flow->tuple.dst).device;
 	return REASON_NONE;
@@ -531,11 +542,11 @@ static unsigned int judge_error(struct trial *trial)
 	struct tuple subject = {};
 	bool forward = false;
 	unsigned int reasons;
-	enum reason reason = is_bound(trial) ? REASON_NONE : bind_source(trial);
+	enum reason reason = is_bound(trial) ? REASON_NONE : bind_source(trial), hidden;
 
 	if (is_bound(trial))
 		trial->src = opinion_who(trial->naive->checked, trial->tuple.src);
-	if (reason)
+	if (reason && reason != REASON_NAT_UNIDENTIFIED)
 		return 1u << reason;
 	if (trial->reading.part != PART_WHOLE)
 		return 1u << REASON_FRAGMENT;
@@ -544,10 +555,13 @@ static unsigned int judge_error(struct trial *trial)
 		return reasons;
 	flow = find_live(trial->naive, &subject, &forward);
 	if (!flow)
-		return 1u << REASON_NO_STATE;
+		return 1u << (reason ? reason : REASON_NO_STATE);
+	hidden = reason;
 	reason = still_allowed(trial, flow);
 	if (reason)
 		return 1u << reason;
+	if (hidden && !may_answer(flow, !forward))
+		return 1u << hidden;
 	if (!may_tell(trial, &subject, flow, forward))
 		return 1u << REASON_NO_STATE;
 	trial->verdict.rule = flow->rule;

@@ -39,6 +39,7 @@ struct naive_flow {
 	enum flow_kind kind;
 	enum flow_state state;
 	bool answered, opener_closed, other_closed, over;
+	bool by_self; /* what answers is this box itself, and no longer what NAT may hide behind it */
 	uint64_t last; /* ns of naive_now() */
 	uint32_t generation;
 	uint32_t rule;
