@@ -17,9 +17,11 @@
 static __always_inline bool has_flow(struct judgement *judgement)
 {
 	struct flow_key *key = &judgement->key;
+	void *shard;
 
 	flow_key_get(&judgement->packet, judgement->generation.seed, key);
-	return !key->shard || bpf_map_lookup_elem(key->shard, &key->v6);
+	shard = flow_shard(key);
+	return !shard || flow_lookup(shard, key);
 }
 
 /* A reason to drop the packet, or REASON_NONE. */

@@ -20,7 +20,7 @@ struct flow_key {
 		struct gate_flow4_key v4;
 		struct gate_flow6_key v6;
 	};
-	void *shard;
+	__u32 shard;
 	__u16 tag; /* by which a flow's stamp knows its key */
 	__u8 version;
 	__u8 side; /* of the packet's source */
@@ -117,39 +117,61 @@ static __always_inline void flow_key6(const struct packet *packet, __u8 side,
 	};
 }
 
-/* Where the flow of that key is, if there is one, and the tag that its stamp then has. */
-static __always_inline void *flow_shard4(const struct gate_flow4_key *key, __u32 seed,
+/* In which shard the flow of that key is, if there is one, and the tag that its stamp then has. */
+static __always_inline __u32 flow_place4(const struct gate_flow4_key *key, __u32 seed,
 					 __u16 *ret_tag)
 {
 	__u64 hash = hash4(key, seed);
-	__u32 index = hash_shard(hash);
 
 	*ret_tag = hash_tag(hash);
-	return bpf_map_lookup_elem(&flows4, &index);
+	return hash_shard(hash);
 }
 
-static __always_inline void *flow_shard6(const struct gate_flow6_key *key, __u32 seed,
+static __always_inline __u32 flow_place6(const struct gate_flow6_key *key, __u32 seed,
 					 __u16 *ret_tag)
 {
 	__u64 hash = hash6(key, seed);
-	__u32 index = hash_shard(hash);
 
 	*ret_tag = hash_tag(hash);
-	return bpf_map_lookup_elem(&flows6, &index);
+	return hash_shard(hash);
 }
 
-static __noinline void flow_key_get(const struct packet *packet, __u32 seed, struct flow_key *key)
+__noinline int flow_key_get(const struct packet *packet, __u32 seed, struct flow_key *key)
 {
+	if (!packet || !key)
+		return REASON_MAP_ERROR;
 	__builtin_memset(key, 0, sizeof(*key));
 	key->version = packet->version;
 	key->side = side_of_source(packet);
 	if (packet->version == 4) {
 		flow_key4(packet, key->side, &key->v4);
-		key->shard = flow_shard4(&key->v4, seed, &key->tag);
+		key->shard = flow_place4(&key->v4, seed, &key->tag);
 	} else {
 		flow_key6(packet, key->side, &key->v6);
-		key->shard = flow_shard6(&key->v6, seed, &key->tag);
+		key->shard = flow_place6(&key->v6, seed, &key->tag);
 	}
+	return REASON_NONE;
+}
+
+/*
+ * The map of its shard. Here and below: @key is on the stack, see identity4(). The kernel inlines a
+ * look-up only where it knows the kind of the map: the compiler must not make one of these two.
+ */
+static __always_inline void *flow_shard(const struct flow_key *key)
+{
+	void *shard;
+
+	if (key->version != 4)
+		return bpf_map_lookup_elem(&flows6, &key->shard);
+	shard = bpf_map_lookup_elem(&flows4, &key->shard);
+	/* an instruction, because the kernel refuses the number of a line that has none */
+	asm volatile("%0 = %0" : "+r"(shard));
+	return shard;
+}
+
+static __always_inline struct gate_flow *flow_lookup(void *shard, const struct flow_key *key)
+{
+	return shard ? bpf_map_lookup_elem(shard, &key->v6) : NULL;
 }
 
 /* @now may be read before another CPU wrote @last. */
@@ -170,7 +192,7 @@ static __always_inline struct gate_flow *flow_find(const struct flow_key *key, _
 						   __u32 generation, __u64 now)
 {
 	const struct gate_settings *settings = settings_get(generation);
-	struct gate_flow *flow = key->shard ? bpf_map_lookup_elem(key->shard, &key->v6) : NULL;
+	struct gate_flow *flow = flow_lookup(flow_shard(key), key);
 
 	if (!settings || !flow || GATE_STAMP_TAG(*(volatile __u64 *)&flow->stamp) != key->tag)
 		return NULL;
@@ -216,61 +238,63 @@ static __always_inline void flow_deleted(__u32 owner)
 		__sync_fetch_and_add(&state->flows, -1);
 }
 
-static __always_inline bool flow_delete(const struct flow_key *key)
+static __always_inline bool flow_delete(void *shard, const struct flow_key *key)
 {
-	struct gate_flow *flow = key->shard ? bpf_map_lookup_elem(key->shard, &key->v6) : NULL;
+	struct gate_flow *flow = flow_lookup(shard, key);
 	__u32 owner;
 
 	if (!flow)
 		return false;
 	owner = flow->owner;
-	if (bpf_map_delete_elem(key->shard, &key->v6))
+	if (bpf_map_delete_elem(shard, &key->v6))
 		return false;
 	flow_deleted(owner);
 	return true;
 }
 
 /* In place of what the key held: a flow that expired, or the connection before this SYN. */
-static __always_inline long flow_insert(const struct flow_key *key, const struct gate_flow *flow)
+static __always_inline long flow_insert(void *shard, const struct flow_key *key,
+					const struct gate_flow *flow)
 {
-	long error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_NOEXIST);
+	long error = bpf_map_update_elem(shard, &key->v6, flow, BPF_NOEXIST);
 
 	if (error == -EEXIST) {
-		flow_delete(key);
-		error = bpf_map_update_elem(key->shard, &key->v6, flow, BPF_NOEXIST);
+		flow_delete(shard, key);
+		error = bpf_map_update_elem(shard, &key->v6, flow, BPF_NOEXIST);
 	}
 	if (!error)
 		flow_count(true);
 	return error;
 }
 
-static __always_inline bool owns_flow(const struct flow_key *key, __u32 device)
+static __always_inline bool owns_flow(void *shard, const struct flow_key *key, __u32 device)
 {
-	struct gate_flow *flow = bpf_map_lookup_elem(key->shard, &key->v6);
+	struct gate_flow *flow = flow_lookup(shard, key);
 
 	return flow && flow->owner == device;
 }
 
 /* A connection of the same device that this one replaces leaves its place in the quota, too. */
-static __always_inline bool flow_quota_take(const struct flow_key *key, __u32 owner, __u32 *used,
-					    __u32 limit)
+static __always_inline bool flow_quota_take(void *shard, const struct flow_key *key, __u32 owner,
+					    __u32 *used, __u32 limit)
 {
 	if (quota_take(used, limit))
 		return true;
-	return owns_flow(key, owner) && flow_delete(key) && quota_take(used, limit);
+	return owns_flow(shard, key, owner) && flow_delete(shard, key) && quota_take(used, limit);
 }
 
 static __always_inline int flow_create(const struct flow_key *key, const struct gate_flow *flow,
 				       const struct gate_settings *settings)
 {
 	struct gate_device_state *state = device_state(flow->owner);
+	void *shard = flow_shard(key);
 	long error;
 
-	if (!state || !settings || !key->shard)
+	if (!state || !settings || !shard)
 		return REASON_MAP_ERROR;
-	if (!flow_quota_take(key, flow->owner, &state->flows, settings->flows_per_device))
+	if (!flow_quota_take(shard, key, flow->owner, &state->flows, settings->flows_per_device))
 		return REASON_FLOW_QUOTA;
-	error = flow_insert(key, flow);
+	error = flow_insert(shard, key, flow);
 	if (error)
 		__sync_fetch_and_add(&state->flows, -1);
 	if (error == -E2BIG)
@@ -284,10 +308,11 @@ static __always_inline int flow_quota_check(const struct flow_key *key, __u32 ow
 					    const struct gate_settings *settings)
 {
 	struct gate_device_state *state = device_state(owner);
+	void *shard = flow_shard(key);
 
-	if (!state || !settings || !key->shard)
+	if (!state || !settings || !shard)
 		return REASON_MAP_ERROR;
-	if ((__s32)state->flows < (__s32)settings->flows_per_device || owns_flow(key, owner))
+	if ((__s32)state->flows < (__s32)settings->flows_per_device || owns_flow(shard, key, owner))
 		return REASON_NONE;
 	return REASON_FLOW_QUOTA;
 }

@@ -36,14 +36,18 @@ static __always_inline void fragment_key_get(const struct packet *packet,
  * from; GATE_FROM_UNKNOWN: wherever. One that lies over the first is dropped (RFC 3128, RFC 5722):
  * it could replace the ports that were judged.
  */
-static __noinline int fragment_complete(struct packet *packet, const struct generation *generation,
-					__u8 from)
+__noinline int fragment_complete(struct packet *packet, const struct generation *generation,
+				 __u8 from)
 {
-	const struct gate_settings *settings = settings_get(generation->slot);
-	void *shard = fragment_shard(packet, generation->seed);
+	const struct gate_settings *settings;
 	struct gate_fragment_key key;
 	struct gate_fragment *first;
+	void *shard;
 
+	if (!packet || !generation)
+		return REASON_MAP_ERROR;
+	settings = settings_get(generation->slot);
+	shard = fragment_shard(packet, generation->seed);
 	fragment_key_get(packet, &key);
 	first = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 	if (!first || !settings ||

@@ -36,16 +36,27 @@ static __always_inline bool stamp_replace(struct gate_flow *flow, __u64 old, __u
 	return !dry && __sync_val_compare_and_swap(&flow->stamp, old, new) == old;
 }
 
+static __always_inline void address_of_side(const struct flow_key *key, __u8 side,
+					    struct gate_address *addr)
+{
+	if (key->version == 4)
+		addr->word[0] = key->v4.addr[side & 1];
+	else
+		*addr = key->v6.addr[side & 1];
+}
+
+static __always_inline __u8 flow_protocol(const struct flow_key *key)
+{
+	return key->version == 4 ? key->v4.protocol : key->v6.protocol;
+}
+
 static __always_inline void identity_of_side(const struct generation *generation,
 					     const struct flow_key *key, __u8 side,
 					     struct gate_identity *identity)
 {
 	struct gate_address addr = {};
 
-	if (key->version == 4)
-		addr.word[0] = key->v4.addr[side & 1];
-	else
-		addr = key->v6.addr[side & 1];
+	address_of_side(key, side, &addr);
 	identity_get(generation, key->version, &addr, identity);
 }
 
@@ -58,20 +69,35 @@ static __always_inline bool restamp(const struct generation *generation, struct 
 					GATE_FROM_UNKNOWN, GATE_FROM_UNKNOWN));
 }
 
+/* Not inlined: its key is on the stack no longer than that. */
+static __noinline int flow_revoke(const struct flow_key *revoked)
+{
+	struct flow_key key = *revoked;
+
+	flow_delete(flow_shard(&key), &key);
+	return 0;
+}
+
 /*
  * Asks the policy about the original direction of the flow, and stamps it anew or deletes it. A
  * learned flow is not judged: its packets meet the judged one, under their real addresses.
  */
-static __noinline int rejudge(struct judgement *judgement, struct gate_flow *flow, __u64 stamp)
+__noinline int rejudge(struct judgement *judgement, struct gate_flow *flow, __u64 stamp)
 {
-	const struct generation *generation = &judgement->generation;
-	const struct flow_key *key = &judgement->key;
+	const struct generation *generation;
+	const struct flow_key *key;
 	struct gate_identity src, dst;
 	struct credit credit = {};
-	__u8 opener = flow->opener & 1;
-	__be16 port = key->version == 4 ? key->v4.port[!opener] : key->v6.port[!opener];
-	__u8 protocol = key->version == 4 ? key->v4.protocol : key->v6.protocol;
+	__u8 opener, protocol;
+	__be16 port;
 
+	if (!judgement || !flow)
+		return REASON_MAP_ERROR;
+	generation = &judgement->generation;
+	key = &judgement->key;
+	opener = flow->opener & 1;
+	port = key->version == 4 ? key->v4.port[!opener] : key->v6.port[!opener];
+	protocol = flow_protocol(key);
 	identity_of_side(generation, key, opener, &src);
 	identity_of_side(generation, key, !opener, &dst);
 	if (flow->kind == FLOW_LEARNED)
@@ -82,7 +108,7 @@ static __noinline int rejudge(struct judgement *judgement, struct gate_flow *flo
 		 policy_judge(generation, &src, &dst, GATE_PORT_KEY(protocol, bpf_ntohs(port)),
 			      &credit)) {
 		if (!dry)
-			flow_delete(key);
+			flow_revoke(key);
 		return REASON_REVOKED;
 	}
 	judgement->rule = credit.rule;
@@ -175,14 +201,20 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 }
 
 /* The flow that this packet makes, and who is on its other side. */
-static __always_inline int found_flow(const struct judgement *judgement,
-				      const struct credit *credit, enum flow_kind kind,
-				      __u32 destination)
+__noinline int found_flow(const struct judgement *judgement, const struct credit *credit,
+			  enum flow_kind kind, __u32 destination)
 {
-	__u8 side = judgement->key.side & 1;
-	__u8 from = judgement->nat_as ? GATE_FROM_UNKNOWN : judgement->from; /* as in bind_side() */
-	struct gate_flow flow = {
-		.stamp = GATE_STAMP(judgement->generation.number, judgement->key.tag,
+	struct gate_flow flow;
+	struct flow_key key;
+	__u8 side, from;
+
+	if (!judgement || !credit)
+		return REASON_MAP_ERROR;
+	key = judgement->key;
+	side = key.side & 1;
+	from = judgement->nat_as ? GATE_FROM_UNKNOWN : judgement->from; /* as in bind_side() */
+	flow = (struct gate_flow){
+		.stamp = GATE_STAMP(judgement->generation.number, key.tag,
 				    side ? GATE_FROM_UNKNOWN : from,
 				    side ? from : GATE_FROM_UNKNOWN),
 		.last = judgement->now,
@@ -196,7 +228,7 @@ static __always_inline int found_flow(const struct judgement *judgement,
 		.slot = own_slot,
 	};
 
-	return flow_create(&judgement->key, &flow, settings_get(judgement->generation.slot));
+	return flow_create(&key, &flow, settings_get(judgement->generation.slot));
 }
 
 /* 7. A new flow. */
@@ -324,19 +356,15 @@ static __always_inline int admit(struct judgement *judgement)
 	return judgement->first ? open_flow(judgement) : learn_flow(judgement);
 }
 
-/* Whose packet an ICMP error quotes. */
-struct quotation {
-	struct gate_address dst;
-	__u8 protocol;
-};
-
-/* Not inlined: its frame is gone before we judge. */
-static __noinline int read_quotation(struct __sk_buff *skb, struct judgement *judgement,
-				     struct quotation *quotation)
+/* The key of the flow of whose packets an ICMP error quotes one. Not inlined: as packet_parse(). */
+__noinline int read_quotation(struct __sk_buff *skb, struct judgement *judgement)
 {
 	struct packet quoted = {};
-	int reason = packet_quoted(skb, &judgement->packet, &quoted);
+	int reason;
 
+	if (!judgement)
+		return REASON_MAP_ERROR;
+	reason = packet_quoted(skb, &judgement->packet, &quoted);
 	if (!reason && is_later_fragment(&quoted))
 		reason = fragment_complete(&quoted, &judgement->generation, GATE_FROM_UNKNOWN);
 	if (reason)
@@ -344,22 +372,20 @@ static __noinline int read_quotation(struct __sk_buff *skb, struct judgement *ju
 	if (!same_address(&judgement->packet.dst, &quoted.src))
 		return REASON_NO_STATE;
 	flow_key_get(&quoted, judgement->generation.seed, &judgement->key);
-	quotation->protocol = quoted.protocol;
-	quotation->dst = quoted.dst;
 	return REASON_NONE;
 }
 
 /* Who belongs to no device is known by its address alone. */
-static __always_inline bool may_tell(const struct judgement *judgement,
-				     const struct quotation *quotation,
-				     const struct gate_flow *flow)
+static __always_inline bool may_tell(const struct judgement *judgement)
 {
 	const struct gate_identity *src = &judgement->src;
+	struct gate_address quoted = {};
 
 	if (is_own(src))
 		return true;
+	address_of_side(&judgement->key, !judgement->key.side, &quoted);
 	if (!src->device)
-		return same_address(&judgement->packet.src, &quotation->dst);
+		return same_address(&judgement->packet.src, &quoted);
 	return src->device == device_of(judgement, !judgement->key.side);
 }
 
@@ -379,7 +405,6 @@ static __always_inline int bind_teller(struct judgement *judgement)
  */
 static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *judgement)
 {
-	struct quotation quotation = {};
 	struct gate_flow *flow;
 	int teller = bind_teller(judgement), reason;
 
@@ -388,11 +413,11 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 	judgement->device = judgement->src.device;
 	if (judgement->packet.fragment >= FRAGMENT_FIRST)
 		return REASON_FRAGMENT; /* RFC 1122, RFC 4443: it is too short to need any */
-	reason = read_quotation(skb, judgement, &quotation);
+	reason = read_quotation(skb, judgement);
 	if (reason)
 		return reason;
-	flow = flow_find(&judgement->key, quotation.protocol, judgement->generation.slot,
-			 judgement->now);
+	flow = flow_find(&judgement->key, flow_protocol(&judgement->key),
+			 judgement->generation.slot, judgement->now);
 	if (!flow)
 		return teller ? teller : REASON_NO_STATE;
 	reason = revalidate(judgement, flow);
@@ -400,7 +425,7 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 		return reason;
 	if (teller && !answers_through_nat(flow, !judgement->key.side))
 		return teller;
-	if (!may_tell(judgement, &quotation, flow))
+	if (!may_tell(judgement))
 		return REASON_NO_STATE;
 	judgement->known = true;
 	judgement->reply = judgement->key.side == flow->opener;
@@ -535,12 +560,25 @@ static __always_inline int finish(struct __sk_buff *skb, struct judgement *judge
 	return PASS;
 }
 
+/*
+ * Not static: the verifier looks at them once, and not for every way that a packet can have come.
+ */
+__noinline int finish_in(struct __sk_buff *skb, struct judgement *judgement, int reason)
+{
+	return judgement ? finish(skb, judgement, DIRECTION_INGRESS, reason) : DROP;
+}
+
+__noinline int finish_out(struct __sk_buff *skb, struct judgement *judgement, int reason)
+{
+	return judgement ? finish(skb, judgement, DIRECTION_EGRESS, reason) : DROP;
+}
+
 static __always_inline int long_way_in(struct __sk_buff *skb, enum fast_result fast)
 {
 	struct judgement judgement = { .from = own_slot, .first = true, .fast = fast };
 	int reason = judge(skb, &judgement, DIRECTION_INGRESS);
 
-	return finish(skb, &judgement, DIRECTION_INGRESS, reason);
+	return finish_in(skb, &judgement, reason);
 }
 
 SEC("tc")
@@ -577,7 +615,7 @@ static __always_inline int long_way_out(struct __sk_buff *skb, enum fast_result 
 	struct judgement judgement = { .fast = fast };
 	int reason = judge(skb, &judgement, DIRECTION_EGRESS);
 
-	return finish(skb, &judgement, DIRECTION_EGRESS, reason);
+	return finish_out(skb, &judgement, reason);
 }
 
 SEC("tc")

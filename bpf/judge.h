@@ -156,14 +156,16 @@ static __always_inline bool is_better(const struct gate_range *range, const stru
 	return range->order < credit->order;
 }
 
-static __always_inline void probe(const struct generation *generation, const struct gate_pair *pair,
-				  __u32 key, struct credit *credit)
+/* Not static: there are four calls, and a search of eleven steps behind each. */
+__noinline int probe(__u32 slot, __u32 source, __u32 destination, __u32 key, struct credit *credit)
 {
-	__u32 slot = generation->slot;
+	struct gate_pair pair = { source, destination };
 	void *table = bpf_map_lookup_elem(&pairs, &slot);
-	struct gate_ports *ports = table ? bpf_map_lookup_elem(table, pair) : NULL;
+	struct gate_ports *ports = table ? bpf_map_lookup_elem(table, &pair) : NULL;
 	struct gate_range *range;
 
+	if (!credit)
+		return REASON_MAP_ERROR;
 	table = ports ? bpf_map_lookup_elem(&ranges, &slot) : NULL;
 	range = table ? ports_search(table, ports, key) : NULL;
 	if (range && is_better(range, credit) && !has_passed(range->expires)) {
@@ -171,6 +173,7 @@ static __always_inline void probe(const struct generation *generation, const str
 		credit->rule = range->rule;
 		credit->expires = range->expires;
 	}
+	return REASON_NONE;
 }
 
 /* Returns REASON_NONE and who gets the credit, or REASON_ACL. */
@@ -178,22 +181,17 @@ __noinline int policy_judge(const struct generation *generation, const struct ga
 			    const struct gate_identity *dst, __u32 key, struct credit *ret_credit)
 {
 	struct credit credit = {};
-	struct gate_pair pair;
 
 	if (!generation || !src || !dst || !ret_credit)
 		return REASON_MAP_ERROR;
-	pair = (struct gate_pair){ src->fine, dst->fine };
 	if (generation->features & GATE_HAS_FINE_FINE)
-		probe(generation, &pair, key, &credit);
-	pair.destination = dst->coarse;
+		probe(generation->slot, src->fine, dst->fine, key, &credit);
 	if (generation->features & GATE_HAS_FINE_COARSE)
-		probe(generation, &pair, key, &credit);
-	pair.source = src->coarse;
+		probe(generation->slot, src->fine, dst->coarse, key, &credit);
 	if (generation->features & GATE_HAS_COARSE_COARSE)
-		probe(generation, &pair, key, &credit);
-	pair.destination = dst->fine;
+		probe(generation->slot, src->coarse, dst->coarse, key, &credit);
 	if (generation->features & GATE_HAS_COARSE_FINE)
-		probe(generation, &pair, key, &credit);
+		probe(generation->slot, src->coarse, dst->fine, key, &credit);
 	if (!credit.expires)
 		return REASON_ACL;
 	*ret_credit = credit;

@@ -135,12 +135,15 @@ static __always_inline void lose_event(void)
 }
 
 /* @length: of the packet from its IP header on. */
-static __noinline int tell(__u32 length, const struct judgement *judgement,
-			   enum direction direction, enum event_kind kind, int reason)
+__noinline int tell(__u32 length, const struct judgement *judgement, enum direction direction,
+		    enum event_kind kind, int reason)
 {
-	const struct packet *packet = &judgement->packet;
+	const struct packet *packet;
 	struct gate_event *event = NULL;
 
+	if (!judgement)
+		return 0;
+	packet = &judgement->packet;
 	if (may_tell_event(judgement->device, clock_now()))
 		event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
 	if (!event) {
