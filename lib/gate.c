@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "box.h"
 #include "counters.h"
 #include "digest.h"
@@ -31,6 +32,7 @@ struct interface {
 	uint32_t ifindex;
 	uint32_t link_header;
 	uint32_t slot;
+	struct kernel_loading *loading; /* ... `programs`, since prepare() */
 	struct kernel_programs programs;
 	bool running; /* ... programs of this build are attached already */
 	bool loaded;  /* `programs` are there */
@@ -199,23 +201,34 @@ static int assign_slots(const struct state *state, struct guarded *guarded, stru
 	return 0;
 }
 
-static int load_programs(const struct state *state, struct interface *interface, struct diag *diag)
+static int not_taken(int error, const char *log, struct diag *diag)
+{
+	diag_error(diag, PLACE_NONE, "the kernel did not take the programs: %s\n%s",
+		   strerror(-error), log ? log : "");
+	/* EACCES is the verifier's word, and not about who we are */
+	return error == -EACCES ? -ENOTSUP : error;
+}
+
+static int begin_programs(const struct state *state, struct interface *interface, struct diag *diag)
 {
 	struct kernel_attachment attachment = { .slot = interface->slot,
 						.link_header = interface->link_header,
 						.mark_bit = interface->mark_bit,
 						.early = interface->early };
 	_free_ char *log = NULL;
-	int error = kernel_programs_load(state->pins, &attachment, &interface->programs, &log);
+	int error = kernel_programs_begin(state->pins, &attachment, &interface->loading, &log);
 
-	if (!error) {
-		interface->loaded = true;
-		return 0;
-	}
-	diag_error(diag, PLACE_NONE, "the kernel did not take the programs: %s\n%s",
-		   strerror(-error), log ? log : "");
-	/* EACCES is the verifier's word, and not about who we are */
-	return error == -EACCES ? -ENOTSUP : error;
+	return error ? not_taken(error, log, diag) : 0;
+}
+
+static int finish_programs(struct interface *interface, struct diag *diag)
+{
+	_free_ char *log = NULL;
+	int error = kernel_programs_finish(interface->loading, &interface->programs, &log);
+
+	interface->loading = NULL;
+	interface->loaded = !error;
+	return error ? not_taken(error, log, diag) : 0;
 }
 
 /* In one batch, for the kernel waits for a grace period after each update of such a map. */
@@ -361,10 +374,9 @@ static bool is_running(const struct state *state, const struct interface *interf
 	return true;
 }
 
-/* Loads the programs of every interface where they do not run yet. */
+/* Begins to load the programs of every interface where they do not run yet. */
 static int prepare(const struct state *state, struct guarded *guarded, struct diag *diag)
 {
-	const struct kernel_programs *any = NULL;
 	int error = 0;
 
 	for (size_t i = 0; i < guarded->count && !error; i++) {
@@ -373,14 +385,28 @@ static int prepare(const struct state *state, struct guarded *guarded, struct di
 		interface->running = is_running(state, interface, guarded->build);
 		if (interface->running)
 			continue;
-		error = load_programs(state, interface, diag);
-		any = &interface->programs;
+		error = begin_programs(state, interface, diag);
+	}
+	return error;
+}
+
+/* Waits for what prepare() began, whatever became of the load since. */
+static int take_programs(struct guarded *guarded, struct diag *diag)
+{
+	const struct kernel_programs *any = NULL;
+	int error = 0;
+
+	for (size_t i = 0; i < guarded->count; i++) {
+		struct interface *interface = &guarded->items[i];
+		int failed = interface->loading ? finish_programs(interface, diag) : 0;
+
+		error = error ? error : failed;
+		if (interface->loaded)
+			any = &interface->programs;
 	}
 	if (error || !any)
 		return error;
-	error = prepare_flows(state);
-	if (!error)
-		error = kernel_collector_start(any);
+	error = kernel_collector_start(any);
 	return error ? fail(diag, error, "cannot prepare the kernel's tables") : 0;
 }
 
@@ -513,14 +539,34 @@ static bool is_published(const struct state *state)
 	return kernel_map_get(map, &zero, &active) || active.slot;
 }
 
+/* What outlives generations. */
+struct provision {
+	const struct state *state;
+	uint32_t device, rule; /* the last ids */
+};
+
+static int provide(void *context)
+{
+	const struct provision *provision = context;
+	int error = prepare_flows(provision->state);
+
+	return error ? error :
+		       counters_provide(provision->state, provision->device, provision->rule);
+}
+
 static int build(const struct state *state, const struct gate_policy *policy, struct diag *diag,
 		 struct generation *ret_generation)
 {
-	int error = counters_provide(state, ids_last(policy->ids, IDS_DEVICE),
-				     ids_last(policy->ids, IDS_RULE));
+	struct provision provision = { .state = state,
+				       .device = ids_last(policy->ids, IDS_DEVICE),
+				       .rule = ids_last(policy->ids, IDS_RULE) };
+	struct beside beside;
+	int error, provided;
 
-	if (!error)
-		error = generation_build(state, policy, ret_generation);
+	beside_start(&beside, provide, &provision);
+	error = generation_build(state, policy, ret_generation);
+	provided = beside_finish(&beside);
+	error = error ? error : provided;
 	return error ? fail(diag, error, "cannot fill the kernel's tables") : 0;
 }
 
@@ -541,10 +587,12 @@ static int enforce(const struct state *state, const struct gate_policy *policy,
 		   struct guarded *guarded, struct diag *diag, uint32_t *ret_number)
 {
 	struct generation generation = {};
-	int error = prepare(state, guarded, diag);
+	int error = prepare(state, guarded, diag), taken;
 
 	if (!error)
 		error = build(state, policy, diag, &generation);
+	taken = take_programs(guarded, diag);
+	error = error ? error : taken;
 	if (!error)
 		error = seed(state, guarded, &generation, diag);
 	if (!error)

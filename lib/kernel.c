@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "gate.skel.h"
 #include "mem.h"
 
@@ -196,8 +197,8 @@ int kernel_map_put_all(const struct kernel_put *puts, size_t count)
 	return error;
 }
 
-/* libbpf speaks through a callback without a context; loads do not overlap. */
-static FILE *log_stream;
+/* libbpf speaks through a callback without a context, in the thread that loads. */
+static _Thread_local FILE *log_stream;
 
 static int to_log(enum libbpf_print_level level, const char *format, va_list arguments)
 {
@@ -226,13 +227,27 @@ static int pin_maps(struct gate_bpf *gate, const char *pins)
 	return 0;
 }
 
+static int choose_programs(struct gate_bpf *gate, const struct kernel_attachment *attachment,
+			   bool only_maps)
+{
+	struct bpf_program *program = bpf_object__next_program(gate->obj, NULL);
+	int error = 0;
+
+	for (; program && !error; program = bpf_object__next_program(gate->obj, program)) {
+		bool wanted = program != gate->progs.gate_early || attachment->early;
+
+		error = bpf_program__set_autoload(program, wanted && !only_maps);
+	}
+	return error;
+}
+
 static int load_skeleton(struct gate_bpf *gate, const char *pins,
-			 const struct kernel_attachment *attachment)
+			 const struct kernel_attachment *attachment, bool only_maps)
 {
 	int error = pin_maps(gate, pins);
 
 	if (!error)
-		error = bpf_program__set_autoload(gate->progs.gate_early, attachment->early);
+		error = choose_programs(gate, attachment, only_maps);
 	if (error)
 		return error;
 	gate->rodata->own_slot = attachment->slot;
@@ -260,8 +275,9 @@ static void take_programs(const struct gate_bpf *gate, struct kernel_programs *r
 	};
 }
 
-int kernel_programs_load(const char *pins, const struct kernel_attachment *attachment,
-			 struct kernel_programs *ret_programs, char **ret_log)
+/* Without @ret_programs, only the maps. */
+static int load_object(const char *pins, const struct kernel_attachment *attachment,
+		       struct kernel_programs *ret_programs, char **ret_log)
 {
 	struct gate_bpf *gate;
 	size_t size = 0;
@@ -270,8 +286,8 @@ int kernel_programs_load(const char *pins, const struct kernel_attachment *attac
 	log_stream = open_memstream(ret_log, &size);
 	libbpf_set_print(to_log);
 	gate = gate_bpf__open();
-	error = gate ? load_skeleton(gate, pins, attachment) : -errno;
-	if (!error)
+	error = gate ? load_skeleton(gate, pins, attachment, !ret_programs) : -errno;
+	if (!error && ret_programs)
 		take_programs(gate, ret_programs);
 	gate_bpf__destroy(gate);
 	fclose(log_stream);
@@ -280,6 +296,55 @@ int kernel_programs_load(const char *pins, const struct kernel_attachment *attac
 		free(*ret_log);
 		*ret_log = NULL;
 	}
+	return error;
+}
+
+int kernel_programs_load(const char *pins, const struct kernel_attachment *attachment,
+			 struct kernel_programs *ret_programs, char **ret_log)
+{
+	return load_object(pins, attachment, ret_programs, ret_log);
+}
+
+struct kernel_loading {
+	char *pins;
+	struct kernel_attachment attachment;
+	struct kernel_programs programs;
+	struct beside beside;
+	char *log;
+};
+
+static int load_beside(void *context)
+{
+	struct kernel_loading *loading = context;
+
+	return load_object(loading->pins, &loading->attachment, &loading->programs, &loading->log);
+}
+
+int kernel_programs_begin(const char *pins, const struct kernel_attachment *attachment,
+			  struct kernel_loading **ret_loading, char **ret_log)
+{
+	struct kernel_loading *loading;
+	int error = load_object(pins, attachment, NULL, ret_log);
+
+	if (error)
+		return error;
+	loading = mem_alloc(sizeof(*loading));
+	*loading = (struct kernel_loading){ .pins = mem_strdup(pins), .attachment = *attachment };
+	beside_start(&loading->beside, load_beside, loading);
+	*ret_loading = loading;
+	return 0;
+}
+
+int kernel_programs_finish(struct kernel_loading *loading, struct kernel_programs *ret_programs,
+			   char **ret_log)
+{
+	int error = beside_finish(&loading->beside);
+
+	if (!error)
+		*ret_programs = loading->programs;
+	*ret_log = loading->log;
+	free(loading->pins);
+	free(loading);
 	return error;
 }
 

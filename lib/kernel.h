@@ -114,6 +114,17 @@ const void *kernel_object(size_t *ret_size);
 int kernel_programs_load(const char *pins, const struct kernel_attachment *attachment,
 			 struct kernel_programs *ret_programs, char **ret_log);
 
+/*
+ * The same in two calls: after the first one the maps are there, and the verifier, which takes its
+ * time, works in a thread. The second one waits for it, and belongs to every first that returned 0.
+ */
+struct kernel_loading;
+
+int kernel_programs_begin(const char *pins, const struct kernel_attachment *attachment,
+			  struct kernel_loading **ret_loading, char **ret_log);
+int kernel_programs_finish(struct kernel_loading *loading, struct kernel_programs *ret_programs,
+			   char **ret_log);
+
 /* A packet before a program, and what became of it. */
 struct kernel_run {
 	const void *packet; /* as on the link */
