@@ -375,17 +375,24 @@ __noinline int read_quotation(struct __sk_buff *skb, struct judgement *judgement
 	return REASON_NONE;
 }
 
+/* The very address that the quoted packet was for. */
+static __always_inline bool is_addressee(const struct judgement *judgement)
+{
+	struct gate_address quoted = {};
+
+	address_of_side(&judgement->key, !judgement->key.side, &quoted);
+	return same_address(&judgement->packet.src, &quoted);
+}
+
 /* Who belongs to no device is known by its address alone. */
 static __always_inline bool may_tell(const struct judgement *judgement)
 {
 	const struct gate_identity *src = &judgement->src;
-	struct gate_address quoted = {};
 
 	if (is_own(src))
 		return true;
-	address_of_side(&judgement->key, !judgement->key.side, &quoted);
 	if (!src->device)
-		return same_address(&judgement->packet.src, &quoted);
+		return is_addressee(judgement);
 	return src->device == device_of(judgement, !judgement->key.side);
 }
 
@@ -423,7 +430,8 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 	reason = revalidate(judgement, flow);
 	if (reason)
 		return reason;
-	if (teller && !answers_through_nat(flow, !judgement->key.side))
+	if (teller && !(is_addressee(judgement) &&
+			answers_through_nat(flow, !judgement->key.side)))
 		return teller;
 	if (!may_tell(judgement))
 		return REASON_NO_STATE;

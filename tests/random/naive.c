@@ -560,7 +560,7 @@ static unsigned int judge_error(struct trial *trial)
 	reason = still_allowed(trial, flow);
 	if (reason)
 		return 1u << reason;
-	if (hidden && !may_answer(flow, !forward))
+	if (hidden && !(trial->tuple.src == subject.dst && may_answer(flow, !forward)))
 		return 1u << hidden;
 	if (!may_tell(trial, &subject, flow, forward))
 		return 1u << REASON_NO_STATE;
