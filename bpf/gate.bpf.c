@@ -163,9 +163,12 @@ static __always_inline bool is_same_speaker(const struct judgement *judgement,
  * behind an interface that is not guarded, whose answers NAT gives our address. What this box has
  * answered itself, nobody else answers.
  */
-static __always_inline bool answers_through_nat(const struct gate_flow *flow, __u8 side)
+static __always_inline bool answers_through_nat(const struct judgement *judgement,
+						const struct gate_flow *flow, __u8 side)
 {
-	return flow->kind == FLOW_JUDGED && side != flow->opener &&
+	if (flow->kind != FLOW_JUDGED || side == flow->opener)
+		return false;
+	return judgement->rejudged ||
 	       GATE_STAMP_FROM(*(volatile __u64 *)&flow->stamp, side) != GATE_FROM_SELF;
 }
 
@@ -183,7 +186,7 @@ static __always_inline int bind_side(struct judgement *judgement, struct gate_fl
 	if (GATE_STAMP_FROM(stamp, side) == judgement->from && !judgement->rejudged)
 		return REASON_NONE;
 	reason = bind_packet(judgement);
-	if (reason == REASON_NAT_UNIDENTIFIED && answers_through_nat(flow, side))
+	if (reason == REASON_NAT_UNIDENTIFIED && answers_through_nat(judgement, flow, side))
 		reason = REASON_NONE;
 	if (!reason && !is_same_speaker(judgement, flow)) {
 		judgement->device = judgement->src.device;
@@ -431,7 +434,7 @@ static __always_inline int admit_error(struct __sk_buff *skb, struct judgement *
 	if (reason)
 		return reason;
 	if (teller && !(is_addressee(judgement) &&
-			answers_through_nat(flow, !judgement->key.side)))
+			answers_through_nat(judgement, flow, !judgement->key.side)))
 		return teller;
 	if (!may_tell(judgement))
 		return REASON_NO_STATE;
