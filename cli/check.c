@@ -3,10 +3,27 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "command.h"
 #include "json_out.h"
 #include "mem.h"
+#include "nft_policy.h"
+
+static int print_nft(const struct checked *checked)
+{
+	struct nft_builder builder;
+	struct diag diag = {};
+
+	if (nft_policy_build(&checked->table, time(NULL), &diag, &builder)) {
+		print_diag(&diag, &checked->sources);
+		diag_free(&diag);
+		return EXIT_REJECTED;
+	}
+	nft_print(&builder.table, stdout);
+	nft_builder_free(&builder);
+	return EXIT_DONE;
+}
 
 static int report(struct checked *checked, const struct options *options, const char *file)
 {
@@ -16,6 +33,8 @@ static int report(struct checked *checked, const struct options *options, const 
 		print_diag(&checked->diag, &checked->sources);
 	if (checked->diag.errors)
 		return EXIT_REJECTED;
+	if (options->print && !strcmp(options->print, "nft"))
+		return print_nft(checked);
 	if (options->print)
 		table_print(&checked->table, stdout);
 	else if (!options->json)
@@ -25,14 +44,19 @@ static int report(struct checked *checked, const struct options *options, const 
 	return EXIT_DONE;
 }
 
+static bool is_printable(const char *what)
+{
+	return !strcmp(what, "table") || !strcmp(what, "nft");
+}
+
 int command_check(const struct options *options, char **arguments)
 {
 	const char *unreadable;
 	struct checked checked = {};
 	int error, code;
 
-	if (options->print && (options->json || strcmp(options->print, "table"))) {
-		print_error("--print takes \"table\", and does not go with --json");
+	if (options->print && (options->json || !is_printable(options->print))) {
+		print_error("--print takes \"table\" or \"nft\", and does not go with --json");
 		return EXIT_USAGE;
 	}
 	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), NULL,

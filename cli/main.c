@@ -40,7 +40,7 @@ static const struct {
 	{ 'G', "interface", "NAME", "this interface, and those that are shut already" },
 	{ 'o', "open", NULL, "... or everything does: the guard goes as well" },
 	{ 'n', "dry-run", NULL, "check only, change nothing" },
-	{ 'p', "print", "table", "print what the kernel would see" },
+	{ 'p', "print", "WHAT", "print what the kernel would see: \"table\" or \"nft\"" },
 	{ 'b', "batch", NULL, "read lines \"SRC DST PROTO PORT\" from standard input" },
 	{ 'S', "syn", NULL, "TCP that opens a connection (the default)" },
 	{ 'a', "ack", NULL, "TCP that acknowledges" },

@@ -21,6 +21,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -313,8 +314,10 @@ static void put_set(struct batch *batch, const struct nft_set *wanted, uint32_t 
 static void add_comment(struct nftnl_set_elem *element, const char *comment)
 {
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+	char text[NFTNL_UDATA_COMMENT_MAXLEN];
 
-	if (nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_ELEM_COMMENT, comment))
+	snprintf(text, sizeof(text), "%s", comment); /* nft(8) takes no longer ones */
+	if (nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_ELEM_COMMENT, text))
 		nftnl_set_elem_set(element, NFTNL_SET_ELEM_USERDATA, nftnl_udata_buf_data(udata),
 				   nftnl_udata_buf_len(udata));
 	nftnl_udata_buf_free(udata);

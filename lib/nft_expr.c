@@ -39,7 +39,10 @@ struct load {
 static const struct load loads[NFT_FIELD_MAX] = {
 	[NFT_FIELD_IIFNAME] = { META, NFT_META_IIFNAME, .type = TYPE_IFNAME },
 	[NFT_FIELD_OIFNAME] = { META, NFT_META_OIFNAME, .type = TYPE_IFNAME },
+	[NFT_FIELD_IIF] = { META, NFT_META_IIF, .type = TYPE_IFINDEX, .is_host = true },
 	[NFT_FIELD_OIF] = { META, NFT_META_OIF, .type = TYPE_IFINDEX, .is_host = true },
+	[NFT_FIELD_IIFTYPE] = { META, NFT_META_IIFTYPE, .is_host = true },
+	[NFT_FIELD_OIFTYPE] = { META, NFT_META_OIFTYPE, .is_host = true },
 	[NFT_FIELD_MARK] = { META, NFT_META_MARK, .type = TYPE_MARK, .is_host = true },
 	[NFT_FIELD_NFPROTO] = { META, NFT_META_NFPROTO, .type = TYPE_NFPROTO },
 	[NFT_FIELD_L4PROTO] = { META, NFT_META_L4PROTO, .type = TYPE_INET_PROTOCOL },
@@ -182,8 +185,12 @@ static uint32_t encode(enum nft_field field, uint32_t value, uint8_t bytes[4])
 {
 	uint32_t size = nft_fields[field].size;
 	uint32_t ordered = htonl(value << 8 * (4 - size));
+	uint16_t half = (uint16_t)value;
 
-	memcpy(bytes, loads[field].is_host ? &value : &ordered, 4);
+	if (loads[field].is_host && size == sizeof(half))
+		memcpy(bytes, &half, sizeof(half));
+	else
+		memcpy(bytes, loads[field].is_host ? &value : &ordered, 4);
 	return size;
 }
 
