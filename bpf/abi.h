@@ -51,7 +51,8 @@ enum direction {
 #define GATE_MARK_BIT_MAX 30
 
 #define GATE_MARK_JUDGED_AT(bit) (1u << (bit)) /* an ingress program of ours let this packet pass */
-#define GATE_MARK_REPLY_AT(bit)	 (2u << (bit)) /* ... and it may found no flow after NAT: it answers */
+#define GATE_MARK_REPLY_AT(bit) \
+	(2u << (bit)) /* ... and it may found no flow after NAT: it answers */
 
 #define GATE_MARK_JUDGED GATE_MARK_JUDGED_AT(GATE_MARK_BIT)
 #define GATE_MARK_REPLY	 GATE_MARK_REPLY_AT(GATE_MARK_BIT)

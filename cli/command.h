@@ -24,6 +24,7 @@ struct options {
 	const char *inventory;
 	const char *interface;
 	const char *print;
+	const char *backend;
 	const char *device;
 	const char *count;
 	bool batch;

@@ -28,7 +28,7 @@ struct view {
 
 static int view_open(const struct state *state, struct view *view)
 {
-	int error = gate_status(state, &view->status);
+	int error = gate_status_bpf(state, &view->status);
 
 	if (!error)
 		error = ids_read(state, &view->names.ids);

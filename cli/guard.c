@@ -11,7 +11,7 @@ static void print_on(void)
 {
 	struct guard_status status;
 
-	if (guard_read(&status))
+	if (guard_read(&status) || !status.stands)
 		return;
 	printf("the guard is on:");
 	for (size_t i = 0; i < status.guard.count; i++)

@@ -31,24 +31,42 @@ static void print_report(const struct load_report *report, const struct checked 
 
 	digest_format(report->sha256, hash);
 	if (options->json) {
-		printf("{\"schema_version\":%d,\"generation\":%u,\"sha256\":\"%s\"}\n",
-		       JSON_SCHEMA_VERSION, report->generation, hash);
+		printf("{\"schema_version\":%d,\"generation\":%u,\"sha256\":\"%s\","
+		       "\"backend\":\"%s\"}\n",
+		       JSON_SCHEMA_VERSION, report->generation, hash,
+		       report->backend == BACKEND_NFT ? "nft" : "bpf");
 		return;
 	}
-	printf("generation %u is %s on ", report->generation,
-	       table->features & GATE_AUDIT ? "audited, not enforced," : "enforced");
+	printf("generation %u is %s %son ", report->generation,
+	       table->features & GATE_AUDIT ? "audited, not enforced," : "enforced",
+	       report->backend == BACKEND_NFT ? "by nftables " : "");
 	print_interfaces(table);
 	printf(": %zu devices, %zu rules, policy %.12s\n", table->devices_count, table->rules_count,
 	       hash);
 }
 
-static int load(const struct options *options, struct checked *checked)
+static bool find_backend(const char *name, enum backend *ret_backend)
+{
+	static const char *const names[] = {
+		[BACKEND_AUTO] = "auto", [BACKEND_BPF] = "bpf", [BACKEND_NFT] = "nft"
+	};
+
+	for (enum backend backend = 0; backend < ARRAY_SIZE(names); backend++) {
+		if (strcmp(name, names[backend]))
+			continue;
+		*ret_backend = backend;
+		return true;
+	}
+	return false;
+}
+
+static int load(const struct options *options, enum backend backend, struct checked *checked)
 {
 	struct state state = state_get();
 	struct load_report report;
 	int error;
 
-	error = load_checked(&state, checked, &report);
+	error = load_checked(&state, checked, backend, &report);
 	print_diag(&checked->diag, &checked->sources);
 	if (exit_code_of(error) == EXIT_PRIVILEGE)
 		print_error("loading needs root: try sudo");
@@ -62,9 +80,16 @@ int command_load(const struct options *options, char **arguments)
 {
 	const char *unreadable;
 	struct checked checked = { .interface = options->interface };
+	enum backend backend = BACKEND_AUTO;
 	struct box box = {};
-	int error = box_read(&box), code;
+	int error, code;
 
+	if (options->backend && !find_backend(options->backend, &backend)) {
+		print_error("--backend takes \"auto\", \"bpf\" or \"nft\", not \"%s\"",
+			    options->backend);
+		return EXIT_USAGE;
+	}
+	error = box_read(&box);
 	if (error) {
 		print_error("cannot read this machine's addresses: %s", strerror(-error));
 		return EXIT_REJECTED;
@@ -85,7 +110,7 @@ int command_load(const struct options *options, char **arguments)
 		printf("%s would be loaded\n", arguments[0]);
 		code = EXIT_DONE;
 	} else {
-		code = load(options, &checked);
+		code = load(options, backend, &checked);
 	}
 	checked_free(&checked);
 	box_free(&box);

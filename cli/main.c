@@ -9,8 +9,8 @@
 #include "probe.h"
 
 static const struct command commands[] = {
-	{ "load", "FILE", "check FILE, then enforce it in place of the loaded policy", "iInj", 1, 1,
-	  command_load },
+	{ "load", "FILE", "check FILE, then enforce it in place of the loaded policy", "iIBnj", 1,
+	  1, command_load },
 	{ "check", "FILE", "parse, resolve and compile FILE and run its tests", "ipj", 1, 1,
 	  command_check },
 	{ "test", "FILE", "run the tests of FILE and show each", "ij", 1, 1, command_test },
@@ -37,6 +37,7 @@ static const struct {
 	{ 'P', "policy", "FILE", "ask this policy, not the loaded one" },
 	{ 'i', "inventory", "FILE", "devices and hosts stand in FILE" },
 	{ 'I', "interface", "NAME", "guard this interface, whatever the policy says" },
+	{ 'B', "backend", "NAME", "\"bpf\", \"nft\", or \"auto\": bpf where the kernel lets us" },
 	{ 'G', "interface", "NAME", "this interface, and those that are shut already" },
 	{ 'o', "open", NULL, "... or everything does: the guard goes as well" },
 	{ 'n', "dry-run", NULL, "check only, change nothing" },
@@ -72,6 +73,9 @@ static void set_option(struct options *options, char letter, const char *argumen
 	case 'w':
 	case 'G':
 		options->interface = argument;
+		break;
+	case 'B':
+		options->backend = argument;
 		break;
 	case 'o':
 		options->open = true;

@@ -92,7 +92,7 @@ static bool read_places(struct monitor *monitor, const struct gate_generation *g
 static int read_names(struct monitor *monitor)
 {
 	struct gate_status status;
-	int error = gate_status(&monitor->state, &status);
+	int error = gate_status_bpf(&monitor->state, &status);
 
 	if (error)
 		return error;

@@ -131,6 +131,12 @@ int print_unreadable(int error)
 		print_error("nothing is loaded: nothing is judged");
 		return EXIT_UNENFORCED;
 	}
+	if (error == -EOPNOTSUPP) {
+		print_error("the policy is enforced by nftables, which cannot tell that: see "
+			    "\"conntrack -L\" and \"nft list table inet aclgate\", or load it with "
+			    "--backend bpf");
+		return EXIT_REJECTED;
+	}
 	print_error("cannot read the gate: %s%s", strerror(-error),
 		    exit_code_of(error) == EXIT_PRIVILEGE ? " (try sudo)" : "");
 	return exit_code_of(error) == EXIT_PRIVILEGE ? EXIT_PRIVILEGE : EXIT_UNENFORCED;

@@ -153,6 +153,16 @@ static void print_guard(const struct gate_status *status)
 		       status->guard.unjudged, status->guard.unarmed);
 }
 
+/* What there is beside nftables only where programs enforce. */
+static void print_programs(struct gate_status *status)
+{
+	print_guard(status);
+	marks_find(mark_bits(status), print_mark_user, status);
+	printf("flows: %" PRIu64 " of %u\n",
+	       (uint64_t)(status->totals.flows_created - status->totals.flows_deleted),
+	       2 * GATE_FLOWS_MAX);
+}
+
 static void print_text(struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
@@ -160,8 +170,9 @@ static void print_text(struct view *view)
 	char hash[DIGEST_TEXT], when[32];
 
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", localtime(&loaded));
-	printf("generation %u, policy %.12s, loaded %s\n", generation->number,
-	       digest_format(generation->sha256, hash), when);
+	printf("generation %u, policy %.12s, loaded %s%s\n", generation->number,
+	       digest_format(generation->sha256, hash), when,
+	       view->status.backend == BACKEND_NFT ? ", by nftables" : "");
 	if (!view->stored)
 		printf("the running policy is not the stored one\n");
 	if (generation->features & GATE_AUDIT)
@@ -170,11 +181,8 @@ static void print_text(struct view *view)
 		printf("%s: %s%s\n", view->status.interfaces[i].interface.name,
 		       gate_enforcement_text(view->status.interfaces[i].enforcement),
 		       early_text(view->status.interfaces[i].early));
-	print_guard(&view->status);
-	marks_find(mark_bits(&view->status), print_mark_user, &view->status);
-	printf("flows: %" PRIu64 " of %u\n",
-	       (uint64_t)(view->status.totals.flows_created - view->status.totals.flows_deleted),
-	       2 * GATE_FLOWS_MAX);
+	if (view->status.backend == BACKEND_BPF)
+		print_programs(&view->status);
 	print_devices(view);
 	if (view->status.totals.events_lost)
 		printf("\nevents lost: %" PRIu64 "\n", (uint64_t)view->status.totals.events_lost);
@@ -230,9 +238,10 @@ static void print_json(const struct view *view)
 	const struct gate_generation *generation = &view->status.generation;
 	char hash[DIGEST_TEXT];
 
-	printf("{\"schema_version\":%d,\"enforced\":%s,\"audit\":%s,\"generation\":%u,\"sha256\":\"%s\","
+	printf("{\"schema_version\":%d,\"backend\":\"%s\",\"enforced\":%s,\"audit\":%s,\"generation\":%u,\"sha256\":\"%s\","
 	       "\"loaded\":%" PRIu64 ",\"stored\":%s,\"flows\":%" PRIu64 ",\"interfaces\":[",
-	       JSON_SCHEMA_VERSION, gate_status_enforced(&view->status) ? "true" : "false",
+	       JSON_SCHEMA_VERSION, view->status.backend == BACKEND_NFT ? "nft" : "bpf",
+	       gate_status_enforced(&view->status) ? "true" : "false",
 	       generation->features & GATE_AUDIT ? "true" : "false", generation->number,
 	       digest_format(generation->sha256, hash), (uint64_t)generation->loaded,
 	       view->stored ? "true" : "false",

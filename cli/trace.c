@@ -479,7 +479,7 @@ static int open_policy(struct inquiry *inquiry)
 
 static int inquiry_open(struct inquiry *inquiry)
 {
-	int error = gate_status(&inquiry->state, &inquiry->status);
+	int error = gate_status_bpf(&inquiry->state, &inquiry->status);
 
 	if (error)
 		return print_unreadable(error);

@@ -212,9 +212,10 @@ static void write_guard(const struct guard_status *guard, FILE *out)
 	metrics_sample(out, "aclgate_guard_up", NULL, 0, guard->stands);
 	if (!guard->stands)
 		return;
-	metrics_family(out, "aclgate_guard_dropped_packets_total", METRIC_COUNTER,
-		       "Packets that the guard dropped: no program of ours had judged them, or watches "
-		       "where they would have left.");
+	metrics_family(
+		out, "aclgate_guard_dropped_packets_total", METRIC_COUNTER,
+		"Packets that the guard dropped: no program of ours had judged them, or watches "
+		"where they would have left.");
 	metrics_sample(out, "aclgate_guard_dropped_packets_total", &ingress, 1, guard->unjudged);
 	metrics_sample(out, "aclgate_guard_dropped_packets_total", &egress, 1, guard->unarmed);
 }

@@ -2,11 +2,13 @@
 #include "counters.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "kernel.h"
 #include "mem.h"
+#include "nft_gate.h"
 
 #define CHUNKS_MAX (GATE_DEVICE_CHUNKS > GATE_RULE_CHUNKS ? GATE_DEVICE_CHUNKS : GATE_RULE_CHUNKS)
 
@@ -104,6 +106,17 @@ static int open_chunks(const struct state *state, enum kernel_table table, uint3
 	return (int)count;
 }
 
+/* Where there are no maps, nftables may enforce. */
+static int open_counted(const struct state *state, struct counters *counters)
+{
+	struct nft_gate gate;
+	int error = nft_gate_read(&gate);
+
+	if (error || !gate.stands)
+		return error ? error : -ENOENT;
+	return nft_gate_count(state, &counters->counted);
+}
+
 int counters_open(const struct state *state, struct counters *ret_counters)
 {
 	int devices = open_chunks(state, TABLE_DEVICES, GATE_DEVICE_CHUNKS, ret_counters->devices);
@@ -111,8 +124,9 @@ int counters_open(const struct state *state, struct counters *ret_counters)
 
 	ret_counters->device_chunks = 0;
 	ret_counters->rule_chunks = 0;
+	ret_counters->counted = (struct counted){};
 	if (devices < 0)
-		return devices;
+		return devices == -ENOENT ? open_counted(state, ret_counters) : devices;
 	ret_counters->device_chunks = (uint32_t)devices;
 	rules = open_chunks(state, TABLE_RULES, GATE_RULE_CHUNKS, ret_counters->rules);
 	if (rules < 0) {
@@ -126,6 +140,10 @@ int counters_open(const struct state *state, struct counters *ret_counters)
 int counters_device(const struct counters *counters, uint32_t id,
 		    struct gate_device_counters *ret_sum)
 {
+	if (id < counters->counted.devices_count) {
+		*ret_sum = counters->counted.devices[id];
+		return 0;
+	}
 	if (id / GATE_CHUNK >= counters->device_chunks)
 		return -ENOENT;
 	return kernel_map_sum(counters->devices[id / GATE_CHUNK], id % GATE_CHUNK,
@@ -134,6 +152,10 @@ int counters_device(const struct counters *counters, uint32_t id,
 
 int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule_counters *ret_sum)
 {
+	if (id < counters->counted.rules_count) {
+		*ret_sum = counters->counted.rules[id];
+		return 0;
+	}
 	if (id / GATE_CHUNK >= counters->rule_chunks)
 		return -ENOENT;
 	return kernel_map_sum(counters->rules[id / GATE_CHUNK], id % GATE_CHUNK,
@@ -142,6 +164,8 @@ int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule
 
 void counters_close(struct counters *counters)
 {
+	free(TAKE_PTR(counters->counted.devices));
+	free(TAKE_PTR(counters->counted.rules));
 	while (counters->device_chunks)
 		close(counters->devices[--counters->device_chunks]);
 	while (counters->rule_chunks)

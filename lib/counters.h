@@ -14,8 +14,16 @@
 /* Sees to it that these ids, and those below, have counters. Returns 0 or a negative errno. */
 int counters_provide(const struct state *state, uint32_t device, uint32_t rule);
 
+/* Counters that are no maps: the nft backend's, read at once. */
+struct counted {
+	struct gate_device_counters *devices; /* by id */
+	struct gate_rule_counters *rules;
+	size_t devices_count, rules_count;
+};
+
 /* Open counters, for many reads. */
 struct counters {
+	struct counted counted;
 	int devices[GATE_DEVICE_CHUNKS];
 	int rules[GATE_RULE_CHUNKS];
 	uint32_t device_chunks, rule_chunks;

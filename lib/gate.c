@@ -18,6 +18,7 @@
 #include "hook.h"
 #include "kernel.h"
 #include "mem.h"
+#include "nft_gate.h"
 #include "registry.h"
 #include "seed.h"
 #include "topology.h"
@@ -45,9 +46,9 @@ struct interface {
 struct guarded {
 	struct interface items[GATE_GUARDED_MAX];
 	size_t count;
-	uint8_t build[11];    /* of our programs, as in struct gate_interface */
+	uint8_t build[11];	    /* of our programs, as in struct gate_interface */
 	struct guard_status before; /* the guard that the load found */
-	bool shut;	      /* it has changed it */
+	bool shut;		    /* it has changed it */
 };
 
 static int fail(struct diag *diag, int error, const char *what)
@@ -66,10 +67,10 @@ void gate_build(uint8_t ret_build[11])
 	memcpy(ret_build, sha256, 11);
 }
 
-static int check_topology(const char *name, struct diag *diag)
+static int check_topology(const char *name, bool bpf, struct diag *diag)
 {
 	_free_ char *obstacle = NULL;
-	int error = topology_check(name, &obstacle);
+	int error = topology_check(name, bpf, &obstacle);
 
 	if (error)
 		return fail(diag, error, "cannot ask the kernel about its interfaces");
@@ -101,7 +102,7 @@ static int find_interface(const char *name, struct diag *diag, struct interface 
 		.ifindex = (uint32_t)ifindex,
 		.link_header = link == LINK_ETHERNET ? ETHERNET_HEADER : 0,
 	};
-	return check_topology(name, diag);
+	return check_topology(name, true, diag);
 }
 
 /* Checks before anything is touched. */
@@ -151,7 +152,8 @@ static int prepare_pins(const struct state *state, struct diag *diag)
 }
 
 /* Its programs are known by the old name, and would be taken off with it. */
-static int check_renamed(const struct registry *registry, const struct interface *interface, struct diag *diag)
+static int check_renamed(const struct registry *registry, const struct interface *interface,
+			 struct diag *diag)
 {
 	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++) {
 		const struct gate_interface *known = &registry->items[slot];
@@ -319,7 +321,8 @@ static int attach_both(const struct state *state, const struct interface *interf
 static void provide_early(const struct state *state, const struct interface *interface,
 			  struct diag *diag)
 {
-	struct hook hook = registry_hook(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
+	struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+					 DIRECTION_INGRESS);
 	int error = interface->early ? hook_attach_early(&hook, interface->programs.early) :
 				       hook_detach_early(&hook);
 
@@ -364,7 +367,8 @@ static bool is_running(const struct state *state, const struct interface *interf
 	    memcmp(entry.build, build, sizeof(entry.build)))
 		return false;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+						 direction);
 
 		if (hook_attached(&hook) != ATTACHED)
 			return false;
@@ -415,7 +419,8 @@ static int detach(const struct state *state, const struct gate_interface *interf
 	int error = 0;
 
 	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
-		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+						 direction);
 
 		error = hook_detach(&hook);
 		if (!error)
@@ -610,6 +615,33 @@ static int enforce(const struct state *state, const struct gate_policy *policy,
 	return 0;
 }
 
+/* Programs outlive their pins: then the guard alone knows where they are. */
+static int detach_forgotten(const struct state *state, const struct guard *guard)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < guard->count && !error; i++) {
+		struct gate_interface interface = { .ifindex =
+							    if_nametoindex(guard->places[i].name) };
+
+		strncpy(interface.name, guard->places[i].name, sizeof(interface.name) - 1);
+		error = interface.ifindex ? detach(state, &interface) : 0;
+	}
+	return error;
+}
+
+static int detach_all(const struct state *state, const struct guard *guard)
+{
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
+	int error = names < 0 && names != -ENOENT ? names : 0;
+
+	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
+		error = release(state, slot);
+	if (!error)
+		error = detach_forgotten(state, guard);
+	return error ? error : kernel_unpin(state->pins);
+}
+
 /*
  * A load that fails leaves the policy that was live as it was. Where there was none, the gate stays
  * shut: somebody wanted one.
@@ -618,7 +650,13 @@ static void undo(const struct state *state, const struct guarded *guarded, bool 
 		 struct diag *diag)
 {
 	struct guard guard = guarded->before.guard;
+	struct nft_gate nft;
 
+	if (!published && !nft_gate_read(&nft) && nft.stands) {
+		detach_all(state, &guard);
+		guard_remove();
+		return;
+	}
 	if (!published) {
 		gate_unload(state, diag);
 		if (guarded->shut)
@@ -662,40 +700,79 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
 	      uint32_t *ret_number)
 {
 	struct guarded guarded = {};
+	struct nft_gate nft;
 	int error = find_interfaces(policy->table, diag, &guarded);
 
 	if (!error)
 		error = prepare_pins(state, diag);
 	if (!error)
 		error = assign_slots(state, &guarded, diag);
-	return error ? error : load_guarded(state, policy, &guarded, diag, ret_number);
+	if (!error && !nft_gate_read(&nft))
+		policy->after = nft.generation.number;
+	if (!error)
+		error = load_guarded(state, policy, &guarded, diag, ret_number);
+	if (error)
+		return error;
+	error = nft_gate_remove();
+	if (error)
+		diag_warning(diag, PLACE_NONE,
+			     "the policy is enforced, and the one before by nftables as well: %s",
+			     strerror(-error));
+	return 0;
 }
 
-/* Programs outlive their pins: then the guard alone knows where they are. */
-static int detach_forgotten(const struct state *state, const struct guard *guard)
+int gate_probe(const struct state *state)
+{
+	if (!is_bpf_fs(state->pins))
+		return -ENODEV;
+	return kernel_probe();
+}
+
+/* What would get around nftables as well. Interfaces that are not there yet have nothing on them. */
+static int check_topologies(const struct table *table, struct diag *diag)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < guard->count && !error; i++) {
-		struct gate_interface interface = { .ifindex = if_nametoindex(
-							    guard->places[i].name) };
-
-		strncpy(interface.name, guard->places[i].name, sizeof(interface.name) - 1);
-		error = interface.ifindex ? detach(state, &interface) : 0;
-	}
+	for (size_t i = 0; i < table->interfaces_count && !error; i++)
+		if (if_nametoindex(table->interfaces[i]))
+			error = check_topology(table->interfaces[i], false, diag);
+	if (table->early)
+		diag_warning(diag, PLACE_NONE,
+			     "no early drop by XDP: the policy is enforced by nftables");
 	return error;
 }
 
-static int detach_all(const struct state *state, const struct guard *guard)
+/* One more than that of the policy before, whoever enforces it. */
+static uint32_t next_number(const struct state *state)
 {
-	_close_ int names = kernel_map_open(state->pins, "interfaces");
-	int error = names < 0 && names != -ENOENT ? names : 0;
+	struct gate_status status;
 
-	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
-		error = release(state, slot);
+	return gate_status(state, &status) ? 1 : status.generation.number + 1;
+}
+
+int gate_load_nft(const struct state *state, struct gate_policy *policy, struct diag *diag,
+		  uint32_t *ret_number)
+{
+	uint32_t number = next_number(state);
+	struct guard_status guard;
+	int error = check_topologies(policy->table, diag);
+
 	if (!error)
-		error = detach_forgotten(state, guard);
-	return error ? error : kernel_unpin(state->pins);
+		error = nft_gate_load(policy, number ? number : 1, diag);
+	if (error)
+		return error;
+	*ret_number = number ? number : 1;
+	error = guard_read(&guard);
+	if (!error)
+		error = guard_remove();
+	if (!error)
+		error = detach_all(state, &guard.guard);
+	if (error)
+		diag_warning(diag, PLACE_NONE,
+			     "the policy is enforced, but guard or programs of the one before are "
+			     "still there: %s",
+			     strerror(-error));
+	return 0;
 }
 
 /* Disarmed first: nothing leaves that the programs no longer see. */
@@ -703,11 +780,16 @@ static int disarm(const struct state *state, struct guard *ret_guard)
 {
 	struct guard_status status;
 	struct guard guard;
+	struct nft_gate nft;
 	int error = guard_read(&status);
 
 	guard = status.guard;
 	if (!error || error == -EOPNOTSUPP)
 		error = registry_guard(state, &guard);
+	if (!error)
+		error = nft_gate_read(&nft);
+	for (size_t i = 0; !error && i < nft.interfaces_count; i++)
+		error = guard_add(&guard, nft.interfaces[i], 0);
 	for (size_t i = 0; i < guard.count; i++)
 		guard.places[i].armed = 0;
 	*ret_guard = guard;
@@ -722,6 +804,8 @@ int gate_unload(const struct state *state, struct diag *diag)
 	if (error)
 		return fail(diag, error, "cannot shut the gate before the programs go");
 	error = detach_all(state, &guard);
+	if (!error && guard.count)
+		error = nft_gate_remove();
 	return error ? fail(diag, error, "cannot unload") : 0;
 }
 
@@ -732,6 +816,8 @@ int gate_open(const struct state *state, struct diag *diag)
 
 	if (!error)
 		error = guard_remove();
+	if (!error)
+		error = nft_gate_remove();
 	if (!error || error == -EOPNOTSUPP)
 		error = detach_all(state, &status.guard);
 	return error ? fail(diag, error, "cannot open the gate") : 0;
@@ -740,8 +826,16 @@ int gate_open(const struct state *state, struct diag *diag)
 int gate_shut(const struct state *state, const char *const *names, size_t count, struct diag *diag)
 {
 	struct guard_status status;
-	int error = guard_read(&status);
+	struct nft_gate nft;
+	int error = nft_gate_read(&nft);
 
+	if (!error && nft.stands) {
+		diag_note(diag, PLACE_NONE,
+			  "a policy is enforced by nftables: it needs no guard, for it knows "
+			  "interfaces by their names");
+		return 0;
+	}
+	error = guard_read(&status);
 	for (size_t i = 0; i < count && !error; i++)
 		error = guard_add(&status.guard, names[i], 0);
 	return error ? fail(diag, error, "cannot set the guard in nftables") :

@@ -37,8 +37,17 @@ int gate_open(const struct state *state, struct diag *diag);
  * Puts the guard in front of these interfaces, which need not exist, and of those that are guarded
  * or shut already. Where programs of ours run, packets pass as they judge; elsewhere none does.
  */
-int gate_shut(const struct state *state, const char *const *names, size_t count,
-	      struct diag *diag);
+int gate_shut(const struct state *state, const char *const *names, size_t count, struct diag *diag);
+
+/*
+ * Enforces the policy by nftables, and then takes the programs and the guard away: until then both
+ * judge. Otherwise as gate_load().
+ */
+int gate_load_nft(const struct state *state, struct gate_policy *policy, struct diag *diag,
+		  uint32_t *ret_number);
+
+/* 0, or why the kernel takes no BPF programs from us. */
+int gate_probe(const struct state *state);
 
 /* Which programs these are that we would attach, as in struct gate_interface. */
 void gate_build(uint8_t ret_build[11]);
@@ -55,7 +64,14 @@ enum gate_enforcement {
 
 const char *gate_enforcement_text(enum gate_enforcement enforcement);
 
+enum backend {
+	BACKEND_AUTO, /* BPF where the kernel lets us */
+	BACKEND_BPF,
+	BACKEND_NFT,
+};
+
 struct gate_status {
+	enum backend backend;
 	struct gate_generation generation; /* number 0: no policy */
 	struct {
 		struct gate_interface interface;
@@ -71,6 +87,9 @@ struct gate_status {
 
 /* -ENOENT: nothing is loaded; -EACCES or -EPERM: not allowed to look. */
 int gate_status(const struct state *state, struct gate_status *ret_status);
+
+/* The same for those who want more than nftables can tell: -EOPNOTSUPP where it enforces. */
+int gate_status_bpf(const struct state *state, struct gate_status *ret_status);
 
 /*
  * Every packet is judged, and would not pass if it were not. In audit mode this is not so, nor

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gate.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "kernel.h"
 #include "mem.h"
+#include "nft_gate.h"
 #include "registry.h"
 #include "topology.h"
 
@@ -35,7 +38,8 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 	if (if_nametoindex(interface->name) != interface->ifindex)
 		return ENFORCED_NOT_ABSENT;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-		struct hook hook = registry_hook(state, interface->name, interface->ifindex, direction);
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+						 direction);
 		enum attached attached = hook_attached(&hook);
 
 		if (attached == ATTACHED_NOT)
@@ -43,14 +47,15 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 		if (attached == ATTACHED_BEHIND)
 			worst = ENFORCED_NOT_BEHIND;
 	}
-	if (worst == ENFORCED && (topology_check(interface->name, &obstacle) || obstacle))
+	if (worst == ENFORCED && (topology_check(interface->name, true, &obstacle) || obstacle))
 		worst = ENFORCED_NOT_BYPASSED;
 	return worst;
 }
 
 static enum early early_of(const struct state *state, const struct gate_interface *interface)
 {
-	struct hook hook = registry_hook(state, interface->name, interface->ifindex, DIRECTION_INGRESS);
+	struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+					 DIRECTION_INGRESS);
 
 	return hook_early(&hook);
 }
@@ -76,8 +81,8 @@ static int read_interfaces(const struct state *state, struct gate_status *status
 			continue;
 		status->interfaces[status->interfaces_count].interface = registry.items[slot];
 		status->interfaces[status->interfaces_count].slot = slot;
-		status->interfaces[status->interfaces_count].early = early_of(state,
-									      &registry.items[slot]);
+		status->interfaces[status->interfaces_count].early =
+			early_of(state, &registry.items[slot]);
 		status->interfaces[status->interfaces_count++].enforcement =
 			with_guard(enforcement_of(state, &registry.items[slot]), status,
 				   &registry.items[slot]);
@@ -85,12 +90,44 @@ static int read_interfaces(const struct state *state, struct gate_status *status
 	return error;
 }
 
-int gate_status(const struct state *state, struct gate_status *ret_status)
+/* The policy goes by names: an interface that comes back is guarded at once. */
+static void take_nft(const struct nft_gate *gate, struct gate_status *status)
+{
+	status->backend = BACKEND_NFT;
+	status->generation = gate->generation;
+	for (size_t i = 0; i < gate->interfaces_count; i++) {
+		struct gate_interface *interface = &status->interfaces[i].interface;
+		_free_ char *obstacle = NULL;
+
+		memcpy(interface->name, gate->interfaces[i], sizeof(interface->name));
+		interface->ifindex = if_nametoindex(interface->name);
+		interface->mark_bit = GATE_MARK_BIT;
+		if (interface->ifindex &&
+		    (topology_check(interface->name, false, &obstacle) || obstacle))
+			status->interfaces[i].enforcement = ENFORCED_NOT_BYPASSED;
+	}
+	status->interfaces_count = gate->interfaces_count;
+}
+
+static int status_nft(struct gate_status *ret_status)
+{
+	struct gate_status status = {};
+	struct nft_gate gate;
+	int error = nft_gate_read(&gate);
+
+	if (error || !gate.stands)
+		return -ENOENT;
+	take_nft(&gate, &status);
+	*ret_status = status;
+	return 0;
+}
+
+static int status_bpf(const struct state *state, struct gate_status *ret_status)
 {
 	_close_ int active_map = kernel_map_open(state->pins, "active");
 	_close_ int headers = kernel_map_open(state->pins, "generations");
 	_close_ int totals = kernel_map_open(state->pins, "totals");
-	struct gate_status status = {};
+	struct gate_status status = { .backend = BACKEND_BPF };
 	struct gate_active active;
 	uint32_t zero = 0;
 	int error;
@@ -111,11 +148,25 @@ int gate_status(const struct state *state, struct gate_status *ret_status)
 	return error;
 }
 
+int gate_status(const struct state *state, struct gate_status *ret_status)
+{
+	int error = status_bpf(state, ret_status);
+
+	return error == -ENOENT ? status_nft(ret_status) : error;
+}
+
+int gate_status_bpf(const struct state *state, struct gate_status *ret_status)
+{
+	int error = gate_status(state, ret_status);
+
+	return !error && ret_status->backend != BACKEND_BPF ? -EOPNOTSUPP : error;
+}
+
 bool gate_status_enforced(const struct gate_status *status)
 {
 	if (!status->generation.number || !status->interfaces_count ||
 	    status->generation.features & GATE_AUDIT ||
-	    (!status->guard_error && !status->guard.stands))
+	    (status->backend == BACKEND_BPF && !status->guard_error && !status->guard.stands))
 		return false;
 	for (size_t i = 0; i < status->interfaces_count; i++)
 		if (status->interfaces[i].enforcement != ENFORCED)

@@ -460,7 +460,7 @@ int generation_build(const struct state *state, const struct gate_policy *policy
 	error = build_tables(state, policy, slot);
 	if (error)
 		return error;
-	error = next_number(headers, live.number, &header.number);
+	error = next_number(headers, live.number ? live.number : policy->after, &header.number);
 	if (error)
 		return error;
 	memcpy(header.sha256, policy->sha256, sizeof(header.sha256));

@@ -18,6 +18,7 @@ struct gate_policy {
 	struct ids *ids; /* that have an id for every device and rule of the table */
 	uint8_t sha256[32];
 	uint64_t loaded; /* seconds since the epoch */
+	uint32_t after;	 /* number of the policy before, where that is no generation; 0: none */
 	/* of table->interfaces, in the kernel: programs keep the slot that they were attached with */
 	uint32_t slots[GATE_GUARDED_MAX];
 };

@@ -45,8 +45,16 @@ const struct guard_place *guard_find(const struct guard *guard, const char *name
 
 /* ---------------------------------------------------------------- the rules */
 
-enum { UNJUDGED, UNARMED, COUNTERS };
-enum { GUARDED, ARMED, SETS };
+enum {
+	UNJUDGED,
+	UNARMED,
+	COUNTERS
+};
+enum {
+	GUARDED,
+	ARMED,
+	SETS
+};
 
 /* The table, and all that it points at. */
 struct ruleset {
@@ -72,6 +80,7 @@ static void fill_sets(struct ruleset *ruleset, const struct guard *guard)
 	}
 	ruleset->sets[GUARDED] = (struct nft_set){
 		.name = "guarded",
+		.comment = ruleset->comment,
 		.key = { { NFT_FIELD_IIFNAME }, 1 },
 		.elements = ruleset->guarded,
 		.count = guard->count,
@@ -107,12 +116,20 @@ static void fill_rules(struct ruleset *ruleset, const struct guard *guard)
 		.count = 4,
 	};
 	ruleset->chains[0] = (struct nft_chain){
-		.name = "prerouting", .is_base = true, .hook = NF_INET_PRE_ROUTING,
-		.priority = BEFORE_ALL, .rules = &ruleset->in, .count = 1,
+		.name = "prerouting",
+		.is_base = true,
+		.hook = NF_INET_PRE_ROUTING,
+		.priority = BEFORE_ALL,
+		.rules = &ruleset->in,
+		.count = 1,
 	};
 	ruleset->chains[1] = (struct nft_chain){
-		.name = "postrouting", .is_base = true, .hook = NF_INET_POST_ROUTING,
-		.priority = AFTER_ALL, .rules = &ruleset->out, .count = 1,
+		.name = "postrouting",
+		.is_base = true,
+		.hook = NF_INET_POST_ROUTING,
+		.priority = AFTER_ALL,
+		.rules = &ruleset->out,
+		.count = 1,
 	};
 }
 
@@ -121,7 +138,8 @@ static void build(const struct guard *guard, struct ruleset *ret_ruleset)
 	struct ruleset *ruleset = ret_ruleset;
 
 	*ruleset = (struct ruleset){
-		.counters = { [UNJUDGED] = { .name = "unjudged" }, [UNARMED] = { .name = "unarmed" } },
+		.counters = { [UNJUDGED] = { .name = "unjudged" },
+			      [UNARMED] = { .name = "unarmed" } },
 		/* guard_put() knows by it whether the rules in the kernel mean this mark */
 		.comment = mem_printf("what is not judged by aclgate stays out; mark 0x%x",
 				      guard->mark),
@@ -131,7 +149,6 @@ static void build(const struct guard *guard, struct ruleset *ret_ruleset)
 	fill_rules(ruleset, guard);
 	ruleset->table = (struct nft_table){
 		.name = GUARD_TABLE,
-		.comment = ruleset->comment,
 		.counters = ruleset->counters,
 		.counters_count = COUNTERS,
 		.sets = ruleset->sets,
@@ -181,12 +198,12 @@ static int on_armed(const struct nft_element *element, const struct nft_counter 
 	return 0;
 }
 
-/* @wanted: what it should be like, for its chains and its comment. */
-static int read_guard(const struct nft_table *wanted, struct guard_status *ret_status)
+static int read_once(const struct nft_table *wanted, struct guard_status *ret_status)
 {
 	struct guard_status status = {};
-	struct nft_counter counters[COUNTERS] = { [UNJUDGED] = { .name = "unjudged" },
-						  [UNARMED] = { .name = "unarmed" } };
+	struct nft_counter counters[COUNTERS] = {
+		[UNJUDGED] = { .name = "unjudged" }, [UNARMED] = { .name = "unarmed" }
+	};
 	int error = nft_stands(wanted);
 
 	if (error <= 0) {
@@ -203,6 +220,16 @@ static int read_guard(const struct nft_table *wanted, struct guard_status *ret_s
 	status.unarmed = counters[UNARMED].packets;
 	*ret_status = status;
 	return error == -ENOENT ? 0 : error;
+}
+
+/* @wanted: what it should be like, for its chains and its comment. */
+static int read_guard(const struct nft_table *wanted, struct guard_status *ret_status)
+{
+	int error = -EAGAIN;
+
+	for (int i = 0; i < NFT_ATTEMPTS && error == -EAGAIN; i++)
+		error = read_once(wanted, ret_status);
+	return error;
 }
 
 static bool is_same(const struct guard *one, const struct guard *other)
@@ -244,7 +271,7 @@ int guard_read(struct guard_status *ret_status)
 	int error;
 
 	build(&any, &ruleset);
-	ruleset.table.comment = NULL; /* whichever its mark is */
+	ruleset.sets[GUARDED].comment = NULL; /* whichever its mark is */
 	error = read_guard(&ruleset.table, ret_status);
 	ruleset_free(&ruleset);
 	return error;

@@ -49,11 +49,11 @@ int guard_put(const struct guard *guard);
 int guard_remove(void);
 
 struct guard_status {
-	bool stands;	     /* its chains are in their places, and have their rules */
-	bool strays;	     /* an ifindex is armed that belongs to none of them */
-	struct guard guard;  /* what it guards; `mark` is not read */
-	uint64_t unjudged;   /* packets that it dropped: they came in without a verdict ... */
-	uint64_t unarmed;    /* ... or would have left through an interface that is not armed */
+	bool stands;	    /* its chains are in their places, and have their rules */
+	bool strays;	    /* an ifindex is armed that belongs to none of them */
+	struct guard guard; /* what it guards; `mark` is not read */
+	uint64_t unjudged;  /* packets that it dropped: they came in without a verdict ... */
+	uint64_t unarmed;   /* ... or would have left through an interface that is not armed */
 };
 
 /* -EPERM without CAP_NET_ADMIN. Where there is no guard nothing stands, and it returns 0. */

@@ -111,8 +111,8 @@ static int detach_tcx(const struct hook *hook, uint32_t except)
 		if (chain.programs[i] == except || !is_ours(chain.programs[i], hook->direction))
 			continue;
 		program = bpf_prog_get_fd_by_id(chain.programs[i]);
-		if (program < 0 || bpf_prog_detach2(program, (int)hook->ifindex,
-						    tcx_type(hook->direction)))
+		if (program < 0 ||
+		    bpf_prog_detach2(program, (int)hook->ifindex, tcx_type(hook->direction)))
 			return -errno;
 	}
 	return 0;

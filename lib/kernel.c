@@ -207,6 +207,18 @@ static int to_log(enum libbpf_print_level level, const char *format, va_list arg
 	return vfprintf(log_stream, format, arguments);
 }
 
+int kernel_probe(void)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K }, /* r0 = 0 */
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	_close_ int program = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "gate_probe", "GPL", nothing,
+					    ARRAY_SIZE(nothing), NULL);
+
+	return program < 0 ? -errno : 0;
+}
+
 const void *kernel_object(size_t *ret_size)
 {
 	return gate_bpf__elf_bytes(ret_size);

@@ -103,6 +103,9 @@ struct kernel_attachment {
 	uint32_t dry_slot;
 };
 
+/* 0, or why the kernel takes no program of tc from us: -EPERM may also mean a lockdown. */
+int kernel_probe(void);
+
 /* The object that the programs are loaded from. */
 const void *kernel_object(size_t *ret_size);
 

@@ -110,7 +110,9 @@ static int load_numbered(const struct state *state, struct checked *checked, str
 	int error;
 
 	memcpy(policy.sha256, report->sha256, sizeof(policy.sha256));
-	error = gate_load(state, &policy, diag, &report->generation);
+	error = report->backend == BACKEND_NFT ?
+			gate_load_nft(state, &policy, diag, &report->generation) :
+			gate_load(state, &policy, diag, &report->generation);
 	if (error)
 		return error;
 	error = store(state, checked);
@@ -160,7 +162,30 @@ static int lock_or_tell(const struct state *state, struct diag *diag)
 	return lock;
 }
 
-int load_checked(const struct state *state, struct checked *checked, struct load_report *ret_report)
+/* Falls back only where the kernel takes no program at all; what else goes wrong is to be mended. */
+static enum backend choose(const struct state *state, enum backend wanted, struct diag *diag)
+{
+	int error = wanted == BACKEND_AUTO ? gate_probe(state) : 0;
+
+	if (wanted != BACKEND_AUTO)
+		return wanted;
+	if (!error)
+		return BACKEND_BPF;
+	if (error == -ENODEV)
+		diag_warning(
+			diag, PLACE_NONE,
+			"%s is not on a BPF file system (mount -t bpf bpf /sys/fs/bpf): nftables "
+			"enforces the policy",
+			state->pins);
+	else
+		diag_warning(diag, PLACE_NONE,
+			     "the kernel takes no BPF programs (%s): nftables enforces the policy",
+			     strerror(-error));
+	return BACKEND_NFT;
+}
+
+int load_checked(const struct state *state, struct checked *checked, enum backend backend,
+		 struct load_report *ret_report)
 {
 	_close_ int lock = lock_or_tell(state, &checked->diag);
 	struct hashing hashing = { .sources = &checked->sources };
@@ -174,6 +199,7 @@ int load_checked(const struct state *state, struct checked *checked, struct load
 	error = prepare_ids(state, checked, &ids);
 	hashing_finish(&hashing);
 	memcpy(report.sha256, hashing.sha256, sizeof(report.sha256));
+	report.backend = choose(state, backend, &checked->diag);
 	if (!error)
 		error = load_numbered(state, checked, &ids, &report);
 	ids_free(&ids);

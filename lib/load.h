@@ -18,10 +18,11 @@
 struct load_report {
 	uint32_t generation;
 	uint8_t sha256[32];
+	enum backend backend; /* that enforces it: BACKEND_BPF, BACKEND_NFT */
 };
 
 /* Returns 0, or a negative errno and errors in checked->diag. */
-int load_checked(const struct state *state, struct checked *checked,
+int load_checked(const struct state *state, struct checked *checked, enum backend backend,
 		 struct load_report *ret_report);
 
 /* Detaches the programs and removes the copies. What was guarded is shut then, or @open. */

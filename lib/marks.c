@@ -86,8 +86,7 @@ static bool follow_meta(struct flow *flow, const struct nlattr *data, uint32_t b
 		*flow = (struct flow){ .kept = ntohl(key) == NFT_META_MARK ? UINT32_MAX : 0 };
 		return false;
 	}
-	return ntohl(key) == NFT_META_MARK &&
-	       ((flow->kept & bits) != bits || flow->flipped & bits);
+	return ntohl(key) == NFT_META_MARK && ((flow->kept & bits) != bits || flow->flipped & bits);
 }
 
 static void follow_bitwise(struct flow *flow, const struct nlattr *data)
@@ -165,11 +164,12 @@ static int on_nft_rule(const void *header, const struct nlattr *const *attribute
 
 	if (!writes(attributes[NFTA_RULE_EXPRESSIONS], find->bits))
 		return 0;
-	sentence = mem_printf("a rule of the chain \"%s %s %s\" writes them: what it takes the mark "
-			      "from is judged once more, as it is after NAT",
-			      family_text(((const struct nfgenmsg *)header)->nfgen_family),
-			      netlink_text(attributes[NFTA_RULE_TABLE]),
-			      netlink_text(attributes[NFTA_RULE_CHAIN]));
+	sentence =
+		mem_printf("a rule of the chain \"%s %s %s\" writes them: what it takes the mark "
+			   "from is judged once more, as it is after NAT",
+			   family_text(((const struct nfgenmsg *)header)->nfgen_family),
+			   netlink_text(attributes[NFTA_RULE_TABLE]),
+			   netlink_text(attributes[NFTA_RULE_CHAIN]));
 	find->each(sentence, find->context);
 	return 0;
 }

@@ -217,7 +217,8 @@ static int read_verdict(struct mnl_socket *socket)
 	int verdict = -EBADMSG;
 
 	for (;;) {
-		ssize_t size = recv(mnl_socket_get_fd(socket), buffer, sizeof(buffer), MSG_DONTWAIT);
+		ssize_t size = recv(mnl_socket_get_fd(socket), buffer, sizeof(buffer),
+				    MSG_DONTWAIT);
 		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 		int left = (int)size;
 

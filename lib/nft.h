@@ -55,7 +55,8 @@ enum nft_field {
 };
 
 #define NFT_KEY_FIELDS 4
-#define NFT_KEY_BYTES  40 /* two IPv6 addresses, a protocol, a port: each begins at a multiple of 4 */
+#define NFT_KEY_BYTES \
+	40 /* two IPv6 addresses, a protocol, a port: each begins at a multiple of 4 */
 
 /* Fields that are looked up together: `ip saddr . ip daddr`. */
 struct nft_key {
@@ -64,9 +65,9 @@ struct nft_key {
 };
 
 enum nft_statement_kind {
-	NFT_DO_MATCH,   /* goes on only where field & mask == value, or differs with `invert` */
-	NFT_DO_LOOKUP,  /* ... only where the key is in the set `name`, or is not with `invert` */
-	NFT_DO_VMAP,    /* does what the element of the map `name` says; goes on where there is none */
+	NFT_DO_MATCH,  /* goes on only where field & mask == value, or differs with `invert` */
+	NFT_DO_LOOKUP, /* ... only where the key is in the set `name`, or is not with `invert` */
+	NFT_DO_VMAP, /* does what the element of the map `name` says; goes on where there is none */
 	NFT_DO_COUNTER, /* counts on the named counter `name` */
 	NFT_DO_ACCEPT,
 	NFT_DO_DROP,
@@ -93,7 +94,7 @@ struct nft_rule {
 
 struct nft_chain {
 	const char *name;
-	bool is_base; /* has a hook: type filter, policy accept */
+	bool is_base;  /* has a hook: type filter, policy accept */
 	uint32_t hook; /* NF_INET_… */
 	int32_t priority;
 	struct nft_rule *rules;
@@ -111,8 +112,9 @@ struct nft_element {
 
 struct nft_set {
 	const char *name;
+	const char *comment; /* or NULL: the kernel lets nobody change that of a table */
 	struct nft_key key;
-	bool is_map;	  /* of verdicts */
+	bool is_map; /* of verdicts */
 	bool has_intervals;
 	bool has_timeouts;
 	bool has_counters; /* each element counts the packets that find it */
@@ -128,7 +130,6 @@ struct nft_counter {
 /* Family inet. The names belong to whoever made the table. */
 struct nft_table {
 	const char *name;
-	const char *comment; /* or NULL */
 	struct nft_counter *counters;
 	size_t counters_count, counters_capacity;
 	struct nft_set *sets;
@@ -165,15 +166,27 @@ int nft_delete(const char *table);
 
 /*
  * Whether the kernel's table of that name has these base chains in these places, as many rules in
- * each chain, and this comment if there is one here: 1, 0, or a negative errno.
+ * each chain, and sets with these comments if they have one here: 1, 0, or a negative errno.
  */
 int nft_stands(const struct nft_table *table);
 
-/* -ENOENT where there is no such set. @each returns 0, or a negative errno that ends it. */
+/* The comment of a set, which the caller frees; NULL where there is no such set, or none on it. */
+int nft_read_comment(const char *table, const char *set, char **ret_comment);
+
+/* @each hears the names of its sets. */
+int nft_read_sets(const char *table, int (*each)(const char *set, void *context), void *context);
+
+/*
+ * -ENOENT where there is no such set; -EAGAIN where nftables changed meanwhile: forget what was told.
+ * @each returns 0, or a negative errno that ends it.
+ */
 int nft_read_set(const char *table, const char *set,
 		 int (*each)(const struct nft_element *element, const struct nft_counter *counter,
 			     void *context),
 		 void *context);
+
+/* How often to try again after -EAGAIN. */
+#define NFT_ATTEMPTS 16
 
 /* Fills in those of these names that are there. */
 int nft_read_counters(const char *table, struct nft_counter *counters, size_t count);

@@ -53,20 +53,15 @@ static void end(struct batch *batch)
 }
 
 /* An answer is asked for to this alone: it comes when the whole transaction has taken effect. */
-static void put_table(struct batch *batch, uint16_t type, uint16_t flags, const char *comment)
+static void put_table(struct batch *batch, uint16_t type, uint16_t flags)
 {
 	struct nlmsghdr *message = begin(batch, type, flags | NLM_F_ACK);
 	struct nftnl_table *table = nftnl_table_alloc();
-	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
 
 	nftnl_table_set_str(table, NFTNL_TABLE_NAME, batch->table);
 	if (type == NFT_MSG_NEWTABLE)
 		nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, 0);
-	if (comment && nftnl_udata_put_strz(udata, NFTNL_UDATA_TABLE_COMMENT, comment))
-		nftnl_table_set_data(table, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata),
-				     nftnl_udata_buf_len(udata));
 	nftnl_table_nlmsg_build_payload(message, table);
-	nftnl_udata_buf_free(udata);
 	nftnl_table_free(table);
 	end(batch);
 }
@@ -271,12 +266,15 @@ static struct nftnl_set *name_set(const struct batch *batch, const struct nft_se
 	return set;
 }
 
-static void add_byteorder(struct nftnl_set *set, const struct nft_key *key)
+static void add_userdata(struct nftnl_set *set, const struct nft_set *wanted)
 {
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
 
-	if (nft_key_is_host(key) &&
-	    nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, HOST_ENDIAN))
+	if (nft_key_is_host(&wanted->key))
+		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, HOST_ENDIAN);
+	if (wanted->comment)
+		nftnl_udata_put_strz(udata, NFTNL_UDATA_SET_COMMENT, wanted->comment);
+	if (nftnl_udata_buf_len(udata))
 		nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata),
 				   nftnl_udata_buf_len(udata));
 	nftnl_udata_buf_free(udata);
@@ -293,14 +291,13 @@ static void put_set(struct batch *batch, const struct nft_set *wanted, uint32_t 
 	nftnl_set_set_u32(set, NFTNL_SET_FLAGS, set_flags(wanted));
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, nft_key_type(&wanted->key));
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, nft_key_size(&wanted->key));
-	add_byteorder(set, &wanted->key);
+	add_userdata(set, wanted);
 	if (wanted->count && !wanted->has_intervals)
 		nftnl_set_set_u32(set, NFTNL_SET_DESC_SIZE, (uint32_t)wanted->count);
 	if (wanted->has_intervals && is_concatenation(wanted)) {
 		for (size_t i = 0; i < wanted->key.count; i++)
 			fields[i] = nft_fields[wanted->key.fields[i]].size;
-		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, fields,
-				   (uint32_t)wanted->key.count);
+		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, fields, (uint32_t)wanted->key.count);
 	}
 	if (wanted->is_map)
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
@@ -446,12 +443,12 @@ static int commit(const struct nft_table *table, bool anew)
 
 	batch_begin(&batch, table->name);
 	if (anew) {
-		put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NULL);
-		put_table(&batch, NFT_MSG_DELTABLE, 0, NULL);
+		put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+		put_table(&batch, NFT_MSG_DELTABLE, 0);
 	} else {
 		error = clear(&existing);
 	}
-	put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, table->comment);
+	put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	put_all(&batch, table);
 	if (!error)
 		error = batch_send(&batch);
@@ -465,7 +462,7 @@ int nft_commit(const struct nft_table *table)
 
 	/* somebody made one of its chains another one */
 	return error == -EEXIST || error == -EBUSY || error == -EOPNOTSUPP ? commit(table, true) :
-									       error;
+									     error;
 }
 
 int nft_delete(const char *table)
@@ -474,8 +471,8 @@ int nft_delete(const char *table)
 	int error;
 
 	batch_begin(&batch, table);
-	put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NULL);
-	put_table(&batch, NFT_MSG_DELTABLE, 0, NULL);
+	put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	put_table(&batch, NFT_MSG_DELTABLE, 0);
 	error = batch_send(&batch);
 	nftnl_batch_free(batch.pages);
 	return error;

@@ -24,7 +24,13 @@ enum {
 
 /* How a field gets into a register. */
 struct load {
-	enum { META, PAYLOAD, CT, OPTION, HEADER } from;
+	enum {
+		META,
+		PAYLOAD,
+		CT,
+		OPTION,
+		HEADER
+	} from;
 	uint32_t key;	 /* META, CT: which; PAYLOAD: the base; OPTION, HEADER: its number */
 	uint32_t offset; /* PAYLOAD, HEADER */
 	uint8_t dir;	 /* CT: IP_CT_DIR_… */
@@ -32,9 +38,18 @@ struct load {
 	bool is_host;	 /* a number in host order */
 };
 
-#define IP(at, type_)	{ PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, at, 0, type_, false }
-#define TH(at, type_)	{ PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, at, 0, type_, false }
-#define CT_OF(dir_, key_, type_) { CT, key_, 0, IP_CT_DIR_##dir_, type_, false }
+#define IP(at, type_)                                                    \
+	{                                                                \
+		PAYLOAD, NFT_PAYLOAD_NETWORK_HEADER, at, 0, type_, false \
+	}
+#define TH(at, type_)                                                      \
+	{                                                                  \
+		PAYLOAD, NFT_PAYLOAD_TRANSPORT_HEADER, at, 0, type_, false \
+	}
+#define CT_OF(dir_, key_, type_)                            \
+	{                                                   \
+		CT, key_, 0, IP_CT_DIR_##dir_, type_, false \
+	}
 
 static const struct load loads[NFT_FIELD_MAX] = {
 	[NFT_FIELD_IIFNAME] = { META, NFT_META_IIFNAME, .type = TYPE_IFNAME },

@@ -139,7 +139,8 @@ static void add_fates(struct backend *backend)
 			continue;
 		chain = nft_add_chain(builder, fates_to[fate]);
 		nft_ask(builder, chain, &backend->to[fate], NFT_DESTINATION, &NFT_THEN());
-		NFT_RULE(builder, chain, nft_verdict(fate == FATE_DROPPED ? NFT_DO_DROP : NFT_DO_ACCEPT));
+		NFT_RULE(builder, chain,
+			 nft_verdict(fate == FATE_DROPPED ? NFT_DO_DROP : NFT_DO_ACCEPT));
 		chain = nft_add_chain(builder, fates[fate]);
 		nft_ask(builder, chain, &backend->from[fate], NFT_SOURCE, &NFT_THEN());
 		NFT_RULE(builder, chain, nft_jump(fates_to[fate]));
@@ -357,7 +358,8 @@ static void add_source_outside(struct backend *backend)
 	nft_ask(builder, chain, &backend->unapproved, NFT_SOURCE,
 		&NFT_THEN(counted(backend, REASON_UNAPPROVED),
 			  refused(backend, REASON_UNAPPROVED)));
-	nft_ask(builder, chain, &backend->outside, NFT_SOURCE, &NFT_THEN(nft_verdict(NFT_DO_RETURN)));
+	nft_ask(builder, chain, &backend->outside, NFT_SOURCE,
+		&NFT_THEN(nft_verdict(NFT_DO_RETURN)));
 	nft_ask(builder, chain, &backend->inside, NFT_SOURCE,
 		&NFT_THEN(counted(backend, REASON_SPOOFED_SOURCE),
 			  refused(backend, REASON_SPOOFED_SOURCE)));

@@ -219,11 +219,6 @@ static void print_chain(const struct nft_chain *chain, FILE *out)
 void nft_print(const struct nft_table *table, FILE *out)
 {
 	fprintf(out, "table inet %s {\n", table->name);
-	if (table->comment) {
-		putc('\t', out);
-		print_comment(table->comment, out);
-		putc('\n', out);
-	}
 	for (size_t i = 0; i < table->counters_count; i++)
 		fprintf(out, "%s\tcounter %s {\n\t\tpackets %" PRIu64 " bytes %" PRIu64 "\n\t}\n",
 			i ? "\n" : "", table->counters[i].name, table->counters[i].packets,

@@ -6,14 +6,16 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
 #include "netlink.h"
 #include "nft.h"
 
-/* nft's userdata: type, length, value (libnftnl's udata.h) */
-#define UDATA_COMMENT 0
+/* nft's userdata: types, each with length and value (libnftnl's udata.h) */
+#define UDATA_ELEMENT_COMMENT 0
+#define UDATA_SET_COMMENT     7
 
 static int dump(uint16_t request, uint16_t answer, const struct netlink_dump *more, void *context)
 {
@@ -44,16 +46,17 @@ static uint64_t get_be64(const struct nlattr *attribute)
 	return be64toh(value);
 }
 
-/* Points into the attribute; NULL where there is none. */
-static const char *comment_of(const struct nlattr *userdata)
+/* Points into the attribute; NULL where there is none of that type, or it is no string. */
+static const char *comment_of(const struct nlattr *userdata, uint8_t type)
 {
 	const uint8_t *bytes = netlink_bytes(userdata);
 	size_t size = netlink_size(userdata);
 
-	if (size < 3 || bytes[0] != UDATA_COMMENT || size < 2u + bytes[1] || bytes[1] == 0 ||
-	    bytes[1 + bytes[1]])
-		return NULL;
-	return (const char *)bytes + 2;
+	for (size_t at = 0; at + 2 <= size && at + 2u + bytes[at + 1] <= size;
+	     at += 2u + bytes[at + 1])
+		if (bytes[at] == type && bytes[at + 1] && !bytes[at + 1 + bytes[at + 1]])
+			return (const char *)bytes + at + 2;
+	return NULL;
 }
 
 /* ---------------------------------------------------------------- does it stand */
@@ -75,14 +78,11 @@ static void forget(void *context)
 static int on_table(const void *header, const struct nlattr *const *attributes, void *context)
 {
 	struct standing *standing = context;
-	const char *wanted = standing->table->comment;
-	const char *comment = comment_of(attributes[NFTA_TABLE_USERDATA]);
 
 	(void)header;
 	if (strcmp(netlink_text(attributes[NFTA_TABLE_NAME]), standing->table->name))
 		return 0;
-	standing->found = !(get_be32(attributes[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT) &&
-			  (!wanted || (comment && !strcmp(comment, wanted)));
+	standing->found = !(get_be32(attributes[NFTA_TABLE_FLAGS]) & NFT_TABLE_F_DORMANT);
 	return 0;
 }
 
@@ -114,22 +114,76 @@ static int on_chain(const void *header, const struct nlattr *const *attributes, 
 	return 0;
 }
 
+static void forget_chains(void *context)
+{
+	((struct standing *)context)->chains = 0;
+}
+
+static void forget_rules(void *context)
+{
+	((struct standing *)context)->rules = 0;
+}
+
 static int on_rule(const void *header, const struct nlattr *const *attributes, void *context)
 {
 	struct standing *standing = context;
 
 	(void)header;
-	standing->rules +=
-		!strcmp(netlink_text(attributes[NFTA_RULE_TABLE]), standing->table->name);
+	standing->rules += !strcmp(netlink_text(attributes[NFTA_RULE_TABLE]),
+				   standing->table->name);
 	return 0;
+}
+
+struct comment {
+	const char *table, *set;
+	char **text;
+};
+
+static int on_comment(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	const char *comment = comment_of(attributes[NFTA_SET_USERDATA], UDATA_SET_COMMENT);
+	const struct comment *wanted = context;
+
+	(void)header;
+	if (strcmp(netlink_text(attributes[NFTA_SET_TABLE]), wanted->table) ||
+	    strcmp(netlink_text(attributes[NFTA_SET_NAME]), wanted->set) || !comment)
+		return 0;
+	free(*wanted->text);
+	*wanted->text = mem_strdup(comment);
+	return 0;
+}
+
+int nft_read_comment(const char *table, const char *set, char **ret_comment)
+{
+	struct comment wanted = { table, set, ret_comment };
+	const struct netlink_dump sets = { .each = on_comment };
+
+	*ret_comment = NULL;
+	return dump(NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, &wanted);
+}
+
+static int has_comments(const struct nft_table *table)
+{
+	for (size_t i = 0; i < table->sets_count; i++) {
+		_free_ char *comment = NULL;
+		int error;
+
+		if (!table->sets[i].comment)
+			continue;
+		error = nft_read_comment(table->name, table->sets[i].name, &comment);
+		if (error || !comment || strcmp(comment, table->sets[i].comment))
+			return error;
+	}
+	return 1;
 }
 
 int nft_stands(const struct nft_table *table)
 {
 	struct standing standing = { .table = table };
 	const struct netlink_dump tables = { .begin = forget, .each = on_table };
-	const struct netlink_dump chains = { .each = on_chain };
-	const struct netlink_dump rules = { .each = on_rule,
+	const struct netlink_dump chains = { .begin = forget_chains, .each = on_chain };
+	const struct netlink_dump rules = { .begin = forget_rules,
+					    .each = on_rule,
 					    .strings = { { NFTA_RULE_TABLE, table->name } } };
 	size_t base_chains = 0, count = 0;
 	int error = dump(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, &tables, &standing);
@@ -143,7 +197,9 @@ int nft_stands(const struct nft_table *table)
 		base_chains += table->chains[i].is_base;
 		count += table->chains[i].count;
 	}
-	return error ? error : standing.chains == base_chains && standing.rules == count;
+	if (error || standing.chains != base_chains || standing.rules != count)
+		return error;
+	return has_comments(table);
 }
 
 /* ---------------------------------------------------------------- sets and counters */
@@ -152,7 +208,13 @@ struct reading {
 	int (*each)(const struct nft_element *element, const struct nft_counter *counter,
 		    void *context);
 	void *context;
+	unsigned int attempts;
 };
+
+static void begin_elements(void *context)
+{
+	((struct reading *)context)->attempts++;
+}
 
 static void read_counter(const struct nlattr *expression, struct nft_counter *counter)
 {
@@ -179,7 +241,7 @@ static int on_elements(const void *header, const struct nlattr *const *attribute
 {
 	const struct nlattr *elements = attributes[NFTA_SET_ELEM_LIST_ELEMENTS], *next = NULL;
 	const struct reading *reading = context;
-	int error = 0;
+	int error = reading->attempts > 1 ? -EAGAIN : 0;
 
 	(void)header;
 	while (!error && (next = netlink_next(elements, next))) {
@@ -192,7 +254,7 @@ static int on_elements(const void *header, const struct nlattr *const *attribute
 			continue;
 		read_key(parts[NFTA_SET_ELEM_KEY], element.low);
 		read_key(parts[NFTA_SET_ELEM_KEY_END], element.high);
-		element.comment = comment_of(parts[NFTA_SET_ELEM_USERDATA]);
+		element.comment = comment_of(parts[NFTA_SET_ELEM_USERDATA], UDATA_ELEMENT_COMMENT);
 		read_counter(parts[NFTA_SET_ELEM_EXPR], &counter);
 		error = reading->each(&element, &counter, reading->context);
 	}
@@ -204,12 +266,54 @@ int nft_read_set(const char *table, const char *set,
 			     void *context),
 		 void *context)
 {
-	struct reading reading = { each, context };
-	const struct netlink_dump elements = { .each = on_elements,
+	struct reading reading = { each, context, 0 };
+	const struct netlink_dump elements = { .begin = begin_elements,
+					       .each = on_elements,
 					       .strings = { { NFTA_SET_ELEM_LIST_TABLE, table },
 							    { NFTA_SET_ELEM_LIST_SET, set } } };
 
 	return dump(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, &elements, &reading);
+}
+
+/* Names first: while one list is being told, another cannot be asked for on the same lines. */
+struct naming {
+	const char *table;
+	char **names;
+	size_t count, capacity;
+};
+
+static int on_set(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	struct naming *naming = context;
+
+	(void)header;
+	if (strcmp(netlink_text(attributes[NFTA_SET_TABLE]), naming->table))
+		return 0;
+	naming->names = mem_grow(naming->names, naming->count, &naming->capacity,
+				 sizeof(*naming->names));
+	naming->names[naming->count++] = mem_strdup(netlink_text(attributes[NFTA_SET_NAME]));
+	return 0;
+}
+
+static void forget_names(void *context)
+{
+	struct naming *naming = context;
+
+	while (naming->count)
+		free(naming->names[--naming->count]);
+}
+
+int nft_read_sets(const char *table, int (*each)(const char *set, void *context), void *context)
+{
+	struct naming naming = { .table = table };
+	const struct netlink_dump sets = { .begin = forget_names, .each = on_set };
+	int error = dump(NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, &naming);
+
+	for (size_t i = 0; i < naming.count && !error; i++)
+		error = each(naming.names[i], context);
+	forget_names(&naming);
+	free(naming.names);
+	return error;
 }
 
 struct counting {

@@ -27,8 +27,7 @@ uint32_t registry_find(const struct registry *registry, const char *name)
 	return slot;
 }
 
-int registry_write(const struct state *state, uint32_t slot,
-		   const struct gate_interface *interface)
+int registry_write(const struct state *state, uint32_t slot, const struct gate_interface *interface)
 {
 	_close_ int map = kernel_map_open(state->pins, "interfaces");
 

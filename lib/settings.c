@@ -88,9 +88,8 @@ static void resolve_mark(const struct quantity *written, struct diag *diag,
 	if (bit)
 		settings->mark_bit = (uint8_t)bit;
 	else
-		diag_error(diag, written->place,
-			   "\"markBit\" must be a whole number from %u to %u", GATE_MARK_BIT_MIN,
-			   GATE_MARK_BIT_MAX);
+		diag_error(diag, written->place, "\"markBit\" must be a whole number from %u to %u",
+			   GATE_MARK_BIT_MIN, GATE_MARK_BIT_MAX);
 }
 
 static void unknown_device(const struct inventory *inventory, const struct word *name,

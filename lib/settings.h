@@ -19,7 +19,7 @@ struct settings {
 	bool audit;
 	uint32_t timeout[TIMEOUT_MAX]; /* seconds */
 	uint32_t flows_per_device;
-	uint8_t mark_bit; /* GATE_MARK_BIT_MIN … GATE_MARK_BIT_MAX */
+	uint8_t mark_bit;		   /* GATE_MARK_BIT_MIN … GATE_MARK_BIT_MAX */
 	uint32_t dhcp;			   /* bit 1 << slot */
 	uint32_t early;			   /* likewise: the early drop, by XDP */
 	uint32_t nat_as[GATE_GUARDED_MAX]; /* by slot, index into policy->devices or DEVICE_NONE */

@@ -346,7 +346,7 @@ static int check_flowtables(struct search *search)
 	return error == -EOPNOTSUPP ? 0 : error;
 }
 
-int topology_check(const char *interface, char **ret_obstacle)
+int topology_check(const char *interface, bool bpf, char **ret_obstacle)
 {
 	_cleanup_(interfaces_free) struct interfaces list = {};
 	struct search search = { .interfaces = &list };
@@ -361,7 +361,7 @@ int topology_check(const char *interface, char **ret_obstacle)
 	mark_below(&list, guarded);
 	search.guarded = guarded;
 	search.obstacle = check_master(&list, guarded);
-	if (!search.obstacle)
+	if (!search.obstacle && bpf)
 		search.obstacle = check_bridge(guarded);
 	if (!search.obstacle)
 		search.obstacle = check_uppers(&list, guarded);

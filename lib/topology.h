@@ -3,6 +3,8 @@
 #ifndef ACLGATE_TOPOLOGY_H
 #define ACLGATE_TOPOLOGY_H
 
+#include <stdbool.h>
+
 /*
  * Why an interface of this network namespace cannot be guarded, as the rest of a sentence that
  * begins with its name:
@@ -18,6 +20,9 @@
  * The last one is for bridges, bonds and VLANs: a flowtable takes packets from a port before they
  * get to the interface above it.
  *
+ * @bpf: it is to be guarded by programs; what nftables shows too early is no obstacle to a policy in
+ * nftables.
+ *
  * Not seen: a macvlan, VLAN or the like that was moved to another namespace (its packets still pass
  * tc's hooks of the interface below), the ports of HSR and PRP, which have neither master nor link,
  * and what rules of tc or nft redirect (mirred, fwd).
@@ -27,6 +32,6 @@
  * (alternative names are none), -EPERM without CAP_NET_ADMIN, -EAGAIN as netlink_dump(). A kernel
  * without nf_tables has no flowtables.
  */
-int topology_check(const char *interface, char **ret_obstacle);
+int topology_check(const char *interface, bool bpf, char **ret_obstacle);
 
 #endif

@@ -116,11 +116,12 @@ static int fail(struct diag *diag, int error, const char *what, const char *more
 int trace_load(struct trace *trace, size_t interface, struct diag *diag)
 {
 	const char *name = trace->status->interfaces[interface].interface.name;
-	struct kernel_attachment attachment = { .slot = trace->status->interfaces[interface].slot,
-						.mark_bit = trace->status->interfaces[interface]
-								    .interface.mark_bit,
-						.dry = true,
-						.dry_slot = trace->slot };
+	struct kernel_attachment attachment = {
+		.slot = trace->status->interfaces[interface].slot,
+		.mark_bit = trace->status->interfaces[interface].interface.mark_bit,
+		.dry = true,
+		.dry_slot = trace->slot
+	};
 	_free_ char *log = NULL;
 	enum box_link link;
 	int error;

@@ -326,7 +326,7 @@ static void load_policy(const char *file)
 	const char *unreadable;
 
 	if (check_files(&run.checked, file, NULL, &box, &unreadable) ||
-	    load_checked(&run.state, &run.checked, &report)) {
+	    load_checked(&run.state, &run.checked, BACKEND_BPF, &report)) {
 		fprintf(stderr, "testrun: %s is not loaded; aclctl check tells why\n", file);
 		exit(1);
 	}

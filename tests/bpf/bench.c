@@ -229,7 +229,7 @@ static const char *first_error(void)
 static void publish(void)
 {
 	struct load_report report;
-	int error = load_checked(&bench.state, &bench.checked, &report);
+	int error = load_checked(&bench.state, &bench.checked, BACKEND_BPF, &report);
 
 	ck_assert_msg(!error, "load: %s: %s", strerror(-error), first_error());
 	ids_free(&bench.ids);

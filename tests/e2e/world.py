@@ -76,6 +76,7 @@ class World(Network):
     def __init__(self, gate=True):
         super().__init__(f"e2e{os.getpid()}-", PEERS, GUEST)
         self.gate = gate
+        self.backend = "auto"
         self.acld = None
         self._folder = pathlib.Path(tempfile.mkdtemp(prefix="aclgate-e2e-"))
         self._folder.chmod(0o755)
@@ -140,7 +141,8 @@ class World(Network):
             policy = self.file("policy.json", policy)
         if isinstance(inventory, dict):
             inventory = self.file("inventory.json", inventory)
-        return self.aclctl("load", policy, "--inventory", inventory, **options)
+        backend = ("--backend", self.backend)
+        return self.aclctl("load", policy, "--inventory", inventory, *backend, **options)
 
     def load(self, policy, inventory=INVENTORY):
         """The same, and it must succeed; what it said."""
@@ -154,6 +156,7 @@ class World(Network):
         """A load that is not waited for."""
         return self.router.netns.start(
             BUILD / "cli" / "aclctl", "load", policy, "--inventory", inventory,
+            "--backend", self.backend,
             env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 

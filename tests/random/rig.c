@@ -166,7 +166,7 @@ int rig_load(const char *text, struct checked *ret_checked, uint32_t *ret_genera
 		*ret_checked = (struct checked){};
 		return -EINVAL;
 	}
-	require(!load_checked(&rig.state, ret_checked, &report), "load");
+	require(!load_checked(&rig.state, ret_checked, BACKEND_BPF, &report), "load");
 	*ret_generation = report.generation;
 	ids_free(&rig.ids);
 	require(!ids_read(&rig.state, &rig.ids) && ids_last(&rig.ids, IDS_DEVICE) <= DEVICES_MAX,

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The same by nftables alone: the story, the hostile VPS, every path, and what a second load takes away,
+just as they are for BPF."""
+
+import contextlib
+
+import hooks
+import probe
+from cases import paths, reload, story, takeover
+from cases.story import VERSIONS
+from world import POLICIES
+
+
+class Named:
+    """A report whose cases say which backend they are about."""
+
+    def __init__(self, report):
+        self._report = report
+
+    def __getattr__(self, name):
+        return getattr(self._report, name)
+
+    def case(self, name):
+        return self._report.case(f"nft: {name}")
+
+    def judge(self, name, problem):
+        return self._report.judge(f"nft: {name}", problem)
+
+
+@contextlib.contextmanager
+def _by_nftables(world):
+    world.backend = "nft"
+    try:
+        yield
+    finally:
+        world.backend = "auto"
+        world.aclctl("unload", "--open")
+
+
+def _check_backend(world, report):
+    """Or else none of this would show anything."""
+    with report.case("no program of ours is attached, and status says who enforces"):
+        world.load(POLICIES / "t1.json")
+        status = world.status()
+        assert status["backend"] == "nft" and status["enforced"], status
+        assert hooks.count(world.router.netns, "wg0") == (0, 0), "programs are attached"
+        tables = world.router.netns.run("nft", "list", "tables").stdout
+        assert tables.split() == ["table", "inet", "aclgate"], tables
+
+
+def _check_counters(world, report):
+    world.load(POLICIES / "t1.json")
+    with world.serve("imac"), report.case("counters: of devices, rules and reasons"):
+        probe.udp_round_trip(world.windows.netns, world.imac.address(4), 3000)
+        refused = [probe.Refusal(world.vps, world.windows, "tcp", 445, version)
+                   for version in VERSIONS]  # fmt: skip
+        probe.try_all(refused, silence=0.3)
+        world.start_acld()
+        try:
+            device = {"device": "windows-machine", "direction": "ingress", "verdict": "pass"}
+            assert world.metric("aclgate_packets_total", **device) >= 3, "nothing passed"
+            assert world.metric("aclgate_rule_packets_total", rule="acls[0]") >= 6
+            assert world.drops(reason="acl") >= 2, world.status()["dropped"]
+            assert world.metric("aclgate_interface_enforced", interface="wg0") == 1
+        finally:
+            world.acld.terminate()
+            world.acld.wait()
+
+
+def _check_switch(world, report):
+    """From one backend to the other and back, with a connection that goes on."""
+    with world.serve("imac"):
+        with probe.connect(world.windows.netns, world.imac.address(4), 3000) as connection:
+            for backend in ("bpf", "nft", "auto"):
+                world.backend = backend
+                with report.case(f"switch to {backend}: an open connection goes on"):
+                    world.load(POLICIES / "t1.json")
+                    assert probe.token_arrives(connection, connection), "nothing comes back"
+                    expected = "nft" if backend == "nft" else "bpf"
+                    assert world.status()["backend"] == expected, world.status()
+        world.backend = "nft"
+
+
+def _check_shut(world, report):
+    world.load(POLICIES / "t1.json")
+    refusals = [probe.Refusal(world.windows, world.imac, "udp", 3000, 4),
+                probe.Refusal(world.imac, world.windows, "udp", 445, 4)]  # fmt: skip
+    with world.serve():
+        with report.case("wg0 made anew is guarded at once"):
+            world.remake_tunnel("router")
+            probe.udp_round_trip(world.windows.netns, world.imac.address(4), 3000)
+            for refusal in probe.try_all(refusals[1:], silence=0.3):
+                assert not refusal.problem, refusal.problem
+        with report.case("unload leaves the gate shut"):
+            assert "shut" in world.aclctl("unload").stdout
+            for refusal in probe.try_all(refusals, silence=0.3):
+                assert not refusal.problem, refusal.problem
+        with report.case("what only programs can tell is refused, and said"):
+            world.load(POLICIES / "t1.json")
+            for command in (["flows"], ["monitor"], ["trace", "windows-machine", "imac:3000"]):
+                result = world.aclctl(*command)
+                assert result.returncode == 1 and "nftables" in result.stderr, result
+        with report.case("somebody flushes the ruleset: status exits 3, a load mends it"):
+            world.router.netns.run("nft", "flush", "ruleset")
+            assert world.aclctl("status").returncode == 3
+            world.load(POLICIES / "t1.json")
+            assert world.aclctl("status").returncode == 0
+
+
+def run(world, report):
+    report = Named(report)
+    with _by_nftables(world):
+        _check_backend(world, report)
+        _check_counters(world, report)
+        _check_switch(world, report)
+        _check_shut(world, report)
+        story.run(world, report)
+        takeover.run(world, report)
+        paths.run(world, report)
+        reload.run(world, report)
