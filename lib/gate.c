@@ -7,21 +7,19 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/statfs.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "beside.h"
 #include "box.h"
 #include "counters.h"
 #include "digest.h"
+#include "gate_parts.h"
 #include "hook.h"
 #include "kernel.h"
 #include "mem.h"
 #include "nft_gate.h"
 #include "registry.h"
 #include "seed.h"
-#include "topology.h"
 
 #define BPF_FS_MAGIC 0xcafe4a11 /* linux/magic.h */
 
@@ -51,12 +49,6 @@ struct guarded {
 	bool shut;		    /* it has changed it */
 };
 
-static int fail(struct diag *diag, int error, const char *what)
-{
-	diag_error(diag, PLACE_NONE, "%s: %s", what, strerror(-error));
-	return error;
-}
-
 void gate_build(uint8_t ret_build[11])
 {
 	uint8_t sha256[32];
@@ -65,19 +57,6 @@ void gate_build(uint8_t ret_build[11])
 
 	digest_bytes(object, size, sha256);
 	memcpy(ret_build, sha256, 11);
-}
-
-static int check_topology(const char *name, bool bpf, struct diag *diag)
-{
-	_free_ char *obstacle = NULL;
-	int error = topology_check(name, bpf, &obstacle);
-
-	if (error)
-		return fail(diag, error, "cannot ask the kernel about its interfaces");
-	if (!obstacle)
-		return 0;
-	diag_error(diag, PLACE_NONE, "\"%s\" cannot be guarded: it %s", name, obstacle);
-	return -EOPNOTSUPP;
 }
 
 static int find_interface(const char *name, struct diag *diag, struct interface *interface)
@@ -102,7 +81,7 @@ static int find_interface(const char *name, struct diag *diag, struct interface 
 		.ifindex = (uint32_t)ifindex,
 		.link_header = link == LINK_ETHERNET ? ETHERNET_HEADER : 0,
 	};
-	return check_topology(name, true, diag);
+	return gate_check_topology(name, true, diag);
 }
 
 /* Checks before anything is touched. */
@@ -148,7 +127,7 @@ static int prepare_pins(const struct state *state, struct diag *diag)
 		return -ENOTSUP;
 	}
 	error = state_mkdir(state->pins, 0700);
-	return error ? fail(diag, error, state->pins) : 0;
+	return error ? gate_fail(diag, error, state->pins) : 0;
 }
 
 /* Its programs are known by the old name, and would be taken off with it. */
@@ -176,7 +155,7 @@ static int assign_slots(const struct state *state, struct guarded *guarded, stru
 	int error = registry_read(state, &registry);
 
 	if (error)
-		return fail(diag, error, "cannot read what is guarded now");
+		return gate_fail(diag, error, "cannot read what is guarded now");
 	for (size_t i = 0; i < guarded->count && !error; i++) {
 		struct interface *interface = &guarded->items[i];
 
@@ -349,7 +328,7 @@ static int attach(const struct state *state, const struct interface *interface,
 			"pass: remove it",
 			interface->name);
 	else if (error)
-		fail(diag, error, "cannot attach to the interface");
+		gate_fail(diag, error, "cannot attach to the interface");
 	else
 		provide_early(state, interface, diag);
 	return error;
@@ -411,34 +390,7 @@ static int take_programs(struct guarded *guarded, struct diag *diag)
 	if (error || !any)
 		return error;
 	error = kernel_collector_start(any);
-	return error ? fail(diag, error, "cannot prepare the kernel's tables") : 0;
-}
-
-static int detach(const struct state *state, const struct gate_interface *interface)
-{
-	int error = 0;
-
-	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
-		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
-						 direction);
-
-		error = hook_detach(&hook);
-		if (!error)
-			error = hook_detach_early(&hook);
-	}
-	return error;
-}
-
-/* Detaches from the interface of a slot, and forgets it. */
-static int release(const struct state *state, uint32_t slot)
-{
-	_close_ int names = kernel_map_open(state->pins, "interfaces");
-	struct gate_interface interface, nothing = {};
-	int error = names < 0 ? names : kernel_map_get(names, &slot, &interface);
-
-	if (!error && interface.name[0])
-		error = detach(state, &interface);
-	return error ? error : kernel_map_put(names, &slot, &nothing);
+	return error ? gate_fail(diag, error, "cannot prepare the kernel's tables") : 0;
 }
 
 /* A load that fails leaves those interfaces alone that were not guarded before. */
@@ -446,7 +398,7 @@ static void attach_undo(const struct state *state, const struct guarded *guarded
 {
 	for (size_t i = 0; i < guarded->count; i++)
 		if (!guarded->items[i].known)
-			release(state, guarded->items[i].slot);
+			gate_release(state, guarded->items[i].slot);
 }
 
 static int attach_all(const struct state *state, const struct guarded *guarded, struct diag *diag)
@@ -457,25 +409,6 @@ static int attach_all(const struct state *state, const struct guarded *guarded, 
 		if (!guarded->items[i].running)
 			error = attach(state, &guarded->items[i], guarded->build, diag);
 	return error;
-}
-
-/*
- * @guard: names. It is armed where our programs are, and nowhere else. @mark_bit: what the programs
- * are going to set, or 0 for what those set that run.
- */
-static int fit_guard(const struct state *state, struct guard *guard, uint8_t mark_bit,
-		     struct diag *diag)
-{
-	int error;
-
-	for (size_t i = 0; i < guard->count; i++)
-		guard->places[i].armed = 0;
-	error = registry_guard(state, guard);
-	if (mark_bit)
-		guard->mark = GATE_MARK_JUDGED_AT(mark_bit);
-	if (!error)
-		error = guard_put(guard);
-	return error ? fail(diag, error, "cannot set the guard in nftables") : 0;
 }
 
 /*
@@ -494,20 +427,20 @@ static int shut(const struct state *state, struct guarded *guarded, struct diag 
 		return error;
 	}
 	if (error)
-		return fail(diag, error, "cannot read the guard in nftables");
+		return gate_fail(diag, error, "cannot read the guard in nftables");
 	guard = guarded->before.guard;
 	for (size_t i = 0; i < guarded->count && !error; i++)
 		error = guard_add(&guard, guarded->items[i].name, 0);
 	guarded->shut = true;
-	return error ? fail(diag, error, "too much is guarded") :
-		       fit_guard(state, &guard, guarded->items[0].mark_bit, diag);
+	return error ? gate_fail(diag, error, "too much is guarded") :
+		       gate_fit_guard(state, &guard, guarded->items[0].mark_bit, diag);
 }
 
 static int arm(const struct state *state, const struct guarded *guarded, struct diag *diag)
 {
 	struct guard guard = guarded->before.guard;
 
-	return fit_guard(state, &guard, guarded->items[0].mark_bit, diag);
+	return gate_fit_guard(state, &guard, guarded->items[0].mark_bit, diag);
 }
 
 /* What the policy no longer guards is not judged any more: it is one of the others now. */
@@ -524,13 +457,13 @@ static int release_others(const struct state *state, const struct guarded *guard
 	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
 		if (kept & 1u << slot || !registry.items[slot].name[0])
 			continue;
-		error = release(state, slot);
+		error = gate_release(state, slot);
 		guard_drop(&guard, registry.items[slot].name);
 		diag_warning(diag, PLACE_NONE,
 			     "\"%s\" is no longer guarded: what passes there is not judged",
 			     registry.items[slot].name);
 	}
-	return error ? error : fit_guard(state, &guard, 0, diag);
+	return error ? error : gate_fit_guard(state, &guard, 0, diag);
 }
 
 static bool is_published(const struct state *state)
@@ -572,7 +505,7 @@ static int build(const struct state *state, const struct gate_policy *policy, st
 	error = generation_build(state, policy, ret_generation);
 	provided = beside_finish(&beside);
 	error = error ? error : provided;
-	return error ? fail(diag, error, "cannot fill the kernel's tables") : 0;
+	return error ? gate_fail(diag, error, "cannot fill the kernel's tables") : 0;
 }
 
 /* Once: flows outlive later loads. */
@@ -610,36 +543,9 @@ static int enforce(const struct state *state, const struct gate_policy *policy,
 		return error;
 	error = generation_publish(state, &generation);
 	if (error)
-		return fail(diag, error, "cannot publish the policy");
+		return gate_fail(diag, error, "cannot publish the policy");
 	*ret_number = generation.number;
 	return 0;
-}
-
-/* Programs outlive their pins: then the guard alone knows where they are. */
-static int detach_forgotten(const struct state *state, const struct guard *guard)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < guard->count && !error; i++) {
-		struct gate_interface interface = { .ifindex =
-							    if_nametoindex(guard->places[i].name) };
-
-		strncpy(interface.name, guard->places[i].name, sizeof(interface.name) - 1);
-		error = interface.ifindex ? detach(state, &interface) : 0;
-	}
-	return error;
-}
-
-static int detach_all(const struct state *state, const struct guard *guard)
-{
-	_close_ int names = kernel_map_open(state->pins, "interfaces");
-	int error = names < 0 && names != -ENOENT ? names : 0;
-
-	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
-		error = release(state, slot);
-	if (!error)
-		error = detach_forgotten(state, guard);
-	return error ? error : kernel_unpin(state->pins);
 }
 
 /*
@@ -653,7 +559,7 @@ static void undo(const struct state *state, const struct guarded *guarded, bool 
 	struct nft_gate nft;
 
 	if (!published && !nft_gate_read(&nft) && nft.stands) {
-		detach_all(state, &guard);
+		gate_detach_all(state, &guard);
 		guard_remove();
 		return;
 	}
@@ -667,7 +573,7 @@ static void undo(const struct state *state, const struct guarded *guarded, bool 
 	}
 	attach_undo(state, guarded);
 	if (guarded->shut)
-		fit_guard(state, &guard, 0, diag);
+		gate_fit_guard(state, &guard, 0, diag);
 }
 
 static int load_guarded(const struct state *state, struct gate_policy *policy,
@@ -726,118 +632,4 @@ int gate_probe(const struct state *state)
 	if (!is_bpf_fs(state->pins))
 		return -ENODEV;
 	return kernel_probe();
-}
-
-/* What would get around nftables as well. Interfaces that are not there yet have nothing on them. */
-static int check_topologies(const struct table *table, struct diag *diag)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < table->interfaces_count && !error; i++)
-		if (if_nametoindex(table->interfaces[i]))
-			error = check_topology(table->interfaces[i], false, diag);
-	if (table->early)
-		diag_warning(diag, PLACE_NONE,
-			     "no early drop by XDP: the policy is enforced by nftables");
-	return error;
-}
-
-/* One more than that of the policy before, whoever enforces it. */
-static uint32_t next_number(const struct state *state)
-{
-	struct gate_status status;
-
-	return gate_status(state, &status) ? 1 : status.generation.number + 1;
-}
-
-int gate_load_nft(const struct state *state, struct gate_policy *policy, struct diag *diag,
-		  uint32_t *ret_number)
-{
-	uint32_t number = next_number(state);
-	struct guard_status guard;
-	int error = check_topologies(policy->table, diag);
-
-	if (!error)
-		error = nft_gate_load(policy, number ? number : 1, diag);
-	if (error)
-		return error;
-	*ret_number = number ? number : 1;
-	error = guard_read(&guard);
-	if (!error)
-		error = guard_remove();
-	if (!error)
-		error = detach_all(state, &guard.guard);
-	if (error)
-		diag_warning(diag, PLACE_NONE,
-			     "the policy is enforced, but guard or programs of the one before are "
-			     "still there: %s",
-			     strerror(-error));
-	return 0;
-}
-
-/* Disarmed first: nothing leaves that the programs no longer see. */
-static int disarm(const struct state *state, struct guard *ret_guard)
-{
-	struct guard_status status;
-	struct guard guard;
-	struct nft_gate nft;
-	int error = guard_read(&status);
-
-	guard = status.guard;
-	if (!error || error == -EOPNOTSUPP)
-		error = registry_guard(state, &guard);
-	if (!error)
-		error = nft_gate_read(&nft);
-	for (size_t i = 0; !error && i < nft.interfaces_count; i++)
-		error = guard_add(&guard, nft.interfaces[i], 0);
-	for (size_t i = 0; i < guard.count; i++)
-		guard.places[i].armed = 0;
-	*ret_guard = guard;
-	return error || !guard.count ? error : guard_put(&guard);
-}
-
-int gate_unload(const struct state *state, struct diag *diag)
-{
-	struct guard guard = {};
-	int error = disarm(state, &guard);
-
-	if (error)
-		return fail(diag, error, "cannot shut the gate before the programs go");
-	error = detach_all(state, &guard);
-	if (!error && guard.count)
-		error = nft_gate_remove();
-	return error ? fail(diag, error, "cannot unload") : 0;
-}
-
-int gate_open(const struct state *state, struct diag *diag)
-{
-	struct guard_status status;
-	int error = guard_read(&status);
-
-	if (!error)
-		error = guard_remove();
-	if (!error)
-		error = nft_gate_remove();
-	if (!error || error == -EOPNOTSUPP)
-		error = detach_all(state, &status.guard);
-	return error ? fail(diag, error, "cannot open the gate") : 0;
-}
-
-int gate_shut(const struct state *state, const char *const *names, size_t count, struct diag *diag)
-{
-	struct guard_status status;
-	struct nft_gate nft;
-	int error = nft_gate_read(&nft);
-
-	if (!error && nft.stands) {
-		diag_note(diag, PLACE_NONE,
-			  "a policy is enforced by nftables: it needs no guard, for it knows "
-			  "interfaces by their names");
-		return 0;
-	}
-	error = guard_read(&status);
-	for (size_t i = 0; i < count && !error; i++)
-		error = guard_add(&status.guard, names[i], 0);
-	return error ? fail(diag, error, "cannot set the guard in nftables") :
-		       fit_guard(state, &status.guard, 0, diag);
 }

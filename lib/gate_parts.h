@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the gate have in common: gate.c loads, gate_nft.c does without BPF, gate_shut.c. */
+#ifndef ACLGATE_GATE_PARTS_H
+#define ACLGATE_GATE_PARTS_H
+
+#include "diag.h"
+#include "guard.h"
+#include "state.h"
+
+/* Adds an error "@what: …". Returns @error. */
+int gate_fail(struct diag *diag, int error, const char *what);
+
+/* Whether an interface can be guarded: by programs, or with @bpf false by nftables. */
+int gate_check_topology(const char *name, bool bpf, struct diag *diag);
+
+/*
+ * @guard: names. It is armed where our programs are, and nowhere else. @mark_bit: what the programs
+ * are going to set, or 0 for what those set that run.
+ */
+int gate_fit_guard(const struct state *state, struct guard *guard, uint8_t mark_bit,
+		   struct diag *diag);
+
+/* Detaches from the interface of a slot, and forgets it. */
+int gate_release(const struct state *state, uint32_t slot);
+
+/* From all of them, and from those that only @guard knows; and removes the pins. */
+int gate_detach_all(const struct state *state, const struct guard *guard);
+
+#endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Taking programs off, and what then stands in their place. */
+#include "gate.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "gate_parts.h"
+#include "kernel.h"
+#include "mem.h"
+#include "nft_gate.h"
+#include "registry.h"
+
+int gate_fail(struct diag *diag, int error, const char *what)
+{
+	diag_error(diag, PLACE_NONE, "%s: %s", what, strerror(-error));
+	return error;
+}
+
+static int detach(const struct state *state, const struct gate_interface *interface)
+{
+	int error = 0;
+
+	for (enum direction direction = 0; direction < DIRECTION_MAX && !error; direction++) {
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+						 direction);
+
+		error = hook_detach(&hook);
+		if (!error)
+			error = hook_detach_early(&hook);
+	}
+	return error;
+}
+
+int gate_release(const struct state *state, uint32_t slot)
+{
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
+	struct gate_interface interface, nothing = {};
+	int error = names < 0 ? names : kernel_map_get(names, &slot, &interface);
+
+	if (!error && interface.name[0])
+		error = detach(state, &interface);
+	return error ? error : kernel_map_put(names, &slot, &nothing);
+}
+
+int gate_fit_guard(const struct state *state, struct guard *guard, uint8_t mark_bit,
+		   struct diag *diag)
+{
+	int error;
+
+	for (size_t i = 0; i < guard->count; i++)
+		guard->places[i].armed = 0;
+	error = registry_guard(state, guard);
+	if (mark_bit)
+		guard->mark = GATE_MARK_JUDGED_AT(mark_bit);
+	if (!error)
+		error = guard_put(guard);
+	return error ? gate_fail(diag, error, "cannot set the guard in nftables") : 0;
+}
+
+/* Programs outlive their pins: then the guard alone knows where they are. */
+static int detach_forgotten(const struct state *state, const struct guard *guard)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < guard->count && !error; i++) {
+		struct gate_interface interface = { .ifindex =
+							    if_nametoindex(guard->places[i].name) };
+
+		strncpy(interface.name, guard->places[i].name, sizeof(interface.name) - 1);
+		error = interface.ifindex ? detach(state, &interface) : 0;
+	}
+	return error;
+}
+
+int gate_detach_all(const struct state *state, const struct guard *guard)
+{
+	_close_ int names = kernel_map_open(state->pins, "interfaces");
+	int error = names < 0 && names != -ENOENT ? names : 0;
+
+	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
+		error = gate_release(state, slot);
+	if (!error)
+		error = detach_forgotten(state, guard);
+	return error ? error : kernel_unpin(state->pins);
+}
+
+/* Disarmed first: nothing leaves that the programs no longer see. */
+static int disarm(const struct state *state, struct guard *ret_guard)
+{
+	struct guard_status status;
+	struct guard guard;
+	struct nft_gate nft;
+	int error = guard_read(&status);
+
+	guard = status.guard;
+	if (!error || error == -EOPNOTSUPP)
+		error = registry_guard(state, &guard);
+	if (!error)
+		error = nft_gate_read(&nft);
+	for (size_t i = 0; !error && i < nft.interfaces_count; i++)
+		error = guard_add(&guard, nft.interfaces[i], 0);
+	for (size_t i = 0; i < guard.count; i++)
+		guard.places[i].armed = 0;
+	*ret_guard = guard;
+	return error || !guard.count ? error : guard_put(&guard);
+}
+
+int gate_unload(const struct state *state, struct diag *diag)
+{
+	struct guard guard = {};
+	int error = disarm(state, &guard);
+
+	if (error)
+		return gate_fail(diag, error, "cannot shut the gate before the programs go");
+	error = gate_detach_all(state, &guard);
+	if (!error && guard.count)
+		error = nft_gate_remove();
+	return error ? gate_fail(diag, error, "cannot unload") : 0;
+}
+
+int gate_open(const struct state *state, struct diag *diag)
+{
+	struct guard_status status;
+	int error = guard_read(&status);
+
+	if (!error)
+		error = guard_remove();
+	if (!error)
+		error = nft_gate_remove();
+	if (!error || error == -EOPNOTSUPP)
+		error = gate_detach_all(state, &status.guard);
+	return error ? gate_fail(diag, error, "cannot open the gate") : 0;
+}
+
+int gate_shut(const struct state *state, const char *const *names, size_t count, struct diag *diag)
+{
+	struct guard_status status;
+	struct nft_gate nft;
+	int error = nft_gate_read(&nft);
+
+	if (!error && nft.stands) {
+		diag_note(diag, PLACE_NONE,
+			  "a policy is enforced by nftables: it needs no guard, for it knows "
+			  "interfaces by their names");
+		return 0;
+	}
+	error = guard_read(&status);
+	for (size_t i = 0; i < count && !error; i++)
+		error = guard_add(&status.guard, names[i], 0);
+	return error ? gate_fail(diag, error, "cannot set the guard in nftables") :
+		       gate_fit_guard(state, &status.guard, 0, diag);
+}
