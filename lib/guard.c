@@ -93,26 +93,26 @@ static void fill_sets(struct ruleset *ruleset, const struct guard *guard)
 	};
 }
 
+/* What most packets fail comes first: they have the mark, or leave through what is armed. */
 static void fill_rules(struct ruleset *ruleset, const struct guard *guard)
 {
+	const struct nft_key mark = { { NFT_FIELD_MARK }, 1 }, oif = { { NFT_FIELD_OIF }, 1 };
+	const struct nft_key iifname = { { NFT_FIELD_IIFNAME }, 1 };
+	const struct nft_key oifname = { { NFT_FIELD_OIFNAME }, 1 };
+
 	ruleset->in = (struct nft_rule){
-		.statements = {
-			{ NFT_DO_LOOKUP, .key = { { NFT_FIELD_IIFNAME }, 1 }, .name = "guarded" },
-			{ NFT_DO_MATCH, .key = { { NFT_FIELD_MARK }, 1 }, .mask = guard->mark,
-			  .text = ruleset->match },
-			{ NFT_DO_COUNTER, .name = "unjudged" },
-			{ NFT_DO_DROP },
-		},
+		.statements = { { NFT_DO_MATCH, .key = mark, .mask = guard->mark,
+				  .text = ruleset->match },
+				{ NFT_DO_LOOKUP, .key = iifname, .name = "guarded" },
+				{ NFT_DO_COUNTER, .name = "unjudged" },
+				{ NFT_DO_DROP } },
 		.count = 4,
 	};
 	ruleset->out = (struct nft_rule){
-		.statements = {
-			{ NFT_DO_LOOKUP, .key = { { NFT_FIELD_OIFNAME }, 1 }, .name = "guarded" },
-			{ NFT_DO_LOOKUP, .invert = true, .key = { { NFT_FIELD_OIF }, 1 },
-			  .name = "armed" },
-			{ NFT_DO_COUNTER, .name = "unarmed" },
-			{ NFT_DO_DROP },
-		},
+		.statements = { { NFT_DO_LOOKUP, .invert = true, .key = oif, .name = "armed" },
+				{ NFT_DO_LOOKUP, .key = oifname, .name = "guarded" },
+				{ NFT_DO_COUNTER, .name = "unarmed" },
+				{ NFT_DO_DROP } },
 		.count = 4,
 	};
 	ruleset->chains[0] = (struct nft_chain){

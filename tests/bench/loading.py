@@ -28,7 +28,7 @@ class Loader:
     def __init__(self, context, gate, nft):
         self.context, self.gate, self.nft = context, gate, nft
 
-    def _run(self, variant, command, environment=None):
+    def run(self, variant, command, environment=None):
         inside = variant.site.router.command(self.context.tool("timed"), *command)
         done = self.context.timed(inside, env=environment)
         if done["status"]:
@@ -37,13 +37,13 @@ class Loader:
 
     def aclctl(self, *arguments):
         program = self.context.build / "cli" / "aclctl"
-        return self._run(self.gate, (program, *arguments), self.gate.environment)
+        return self.run(self.gate, (program, *arguments), self.gate.environment)
 
     def nft_file(self):
-        return self._run(self.nft, ("nft", "-f", self.nft.file))
+        return self.run(self.nft, ("nft", "-f", self.nft.file))
 
     def nft_command(self, command):
-        return self._run(self.nft, ("nft", command))
+        return self.run(self.nft, ("nft", command))
 
 
 def _repeat(context, steps):
@@ -119,6 +119,32 @@ def measure_change(context):
         steps = {
             "gate": lambda: _load_changed(loader, before, after, rule),
             "nft": add_element,
+        }
+        return {"rules": rules, "devices": devices} | _repeat(context, steps)
+
+
+def measure_backend(context):
+    """{rules, devices, backend: {seconds, mb}, text: …}: the largest policy in nftables, by us and by
+    `nft -f` from the text that we print."""
+    rules, devices = context.effort.sizes[-1]
+    context.say(f"the nft backend: {rules} rules, {devices} devices")
+    with standing(context, (Gate,), tun=True) as (gate,):
+        loader = Loader(context, gate, None)
+        gate.file.write_text(policies.exact(rules, devices).text("wg0"))
+        printed = gate.aclctl("check", gate.file, "--print", "nft")
+        if printed.returncode:
+            raise Failure(f"aclctl check: {printed.stderr.strip()}")
+        text = gate.file.with_suffix(".nft")
+        text.write_text(printed.stdout)
+
+        def afresh(*command):
+            gate.aclctl("unload", "--open")
+            return loader.run(gate, command, gate.environment)
+
+        program = context.build / "cli" / "aclctl"
+        steps = {
+            "backend": lambda: afresh(program, "load", gate.file, "--backend", "nft"),
+            "text": lambda: afresh("nft", "-f", text),
         }
         return {"rules": rules, "devices": devices} | _repeat(context, steps)
 

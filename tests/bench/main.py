@@ -43,6 +43,7 @@ def _measure(context):
         },
         "loading": loading.measure_sizes(context),
         "change": loading.measure_change(context),
+        "backend": loading.measure_backend(context),
         "wide": loading.measure_wide(context),
         "memory": memory.measure(context),
         "traffic": traffic.measure(context),

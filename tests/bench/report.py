@@ -141,6 +141,13 @@ def show(result, out):
         f" nft add element {change['nft']['seconds']:.3f} s",
         file=out,
     )
+    backend = result["backend"]
+    print(
+        f"the nft backend, {backend['rules']} rules, {backend['devices']} devices: aclctl"
+        f" {backend['backend']['seconds']:.2f} s and {backend['backend']['mb']:.0f} MB, nft -f of the"
+        f" same text {backend['text']['seconds']:.2f} s and {backend['text']['mb']:.0f} MB",
+        file=out,
+    )
     _wide(out, result["wide"])
     _memory(out, result["memory"])
     _traffic(out, result["traffic"])

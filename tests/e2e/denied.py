@@ -42,5 +42,7 @@ def refusing(call, arguments, error):
 
 # socket(AF_NETLINK, …, NETLINK_NETFILTER) of a kernel without nfnetlink
 WITHOUT_NETFILTER = refusing("socket", {0: 16, 2: 12}, errno.EPROTONOSUPPORT)
+# bpf(BPF_PROG_LOAD, …)
+WITHOUT_PROGRAMS = refusing("bpf", {0: 5}, errno.EPERM)
 # bpf(BPF_PROG_ATTACH, …)
 WITHOUT_ATTACHING = refusing("bpf", {0: 8}, errno.ENOMEM)

@@ -8,6 +8,7 @@ import hooks
 import probe
 from cases import paths, reload, story, takeover
 from cases.story import VERSIONS
+from denied import WITHOUT_PROGRAMS
 from world import POLICIES
 
 
@@ -81,6 +82,33 @@ def _check_switch(world, report):
         world.backend = "nft"
 
 
+def _check_choice(world, report):
+    world.backend = "auto"
+    with report.case("auto: where the kernel takes no programs nftables enforces, and it is said"):
+        world.aclctl("unload", "--open")
+        result = world.try_load(POLICIES / "t1.json", wrapper=WITHOUT_PROGRAMS)
+        assert result.returncode == 0, result.stderr
+        assert "takes no BPF programs (Operation not permitted)" in result.stderr, result.stderr
+        assert world.status()["backend"] == "nft", world.status()
+    with report.case("auto: likewise where the pins would not be on a BPF file system"):
+        world.aclctl("unload", "--open")
+        elsewhere = ["env", f"ACLGATE_PIN_DIR={world.file('nowhere', '').parent}/pins"]
+        result = world.try_load(POLICIES / "t1.json", wrapper=elsewhere)
+        assert result.returncode == 0 and "BPF file system" in result.stderr, result.stderr
+        assert world.status()["backend"] == "nft", world.status()
+    world.backend = "bpf"
+    with report.case("bpf: no falling back, and what was enforced still is"):
+        result = world.try_load(POLICIES / "t2.json", wrapper=WITHOUT_PROGRAMS)
+        assert result.returncode == 4, f"exit {result.returncode}: {result.stderr}"
+        status = world.status()
+        assert status["backend"] == "nft" and status["enforced"], status
+        with world.serve("imac", "vps"):
+            probe.udp_round_trip(world.windows.netns, world.imac.address(4), 3000)
+            refused = probe.Refusal(world.windows, world.vps, "udp", 22, 4)
+            assert not probe.try_all([refused], silence=0.3)[0].problem, refused.problem
+    world.backend = "nft"
+
+
 def _check_shut(world, report):
     world.load(POLICIES / "t1.json")
     refusals = [probe.Refusal(world.windows, world.imac, "udp", 3000, 4),
@@ -113,6 +141,7 @@ def run(world, report):
         _check_backend(world, report)
         _check_counters(world, report)
         _check_switch(world, report)
+        _check_choice(world, report)
         _check_shut(world, report)
         story.run(world, report)
         takeover.run(world, report)
