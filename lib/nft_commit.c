@@ -458,8 +458,11 @@ static int commit(const struct nft_table *table, bool anew)
 
 int nft_commit(const struct nft_table *table)
 {
-	int error = commit(table, false);
+	int error = -ENOENT;
 
+	/* ENOENT: somebody took away meanwhile what was to be replaced */
+	for (int i = 0; i < NFT_ATTEMPTS && error == -ENOENT; i++)
+		error = commit(table, false);
 	/* somebody made one of its chains another one */
 	return error == -EEXIST || error == -EBUSY || error == -EOPNOTSUPP ? commit(table, true) :
 									     error;

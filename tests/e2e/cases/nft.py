@@ -3,12 +3,15 @@
 just as they are for BPF."""
 
 import contextlib
+import datetime
+import time
 
 import hooks
 import probe
 from cases import paths, reload, story, takeover
 from cases.story import VERSIONS
 from denied import WITHOUT_PROGRAMS
+from policy import allow, policy
 from world import POLICIES
 
 
@@ -82,6 +85,29 @@ def _check_switch(world, report):
         world.backend = "nft"
 
 
+LASTS = 6  # seconds
+
+
+def _check_expiry(world, report):
+    """A rule that ends while a connection is open ends it, both ways."""
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=LASTS)
+    rule = allow("windows-machine", "imac:3000", expires=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    world.load(policy(rule, interfaces=["wg0"]))
+    address = world.imac.address(4)
+    near, far = probe.connect_pair(world.windows.netns, world.imac.netns, address, 3000)
+    with near, far:
+        with report.case("expiry: before it the connection works"):
+            assert probe.token_arrives(near, far) and probe.token_arrives(far, near), "it is dead"
+        left = until - datetime.datetime.now(datetime.timezone.utc)
+        time.sleep(max(left.total_seconds(), 0) + 0.5)
+        with report.case("expiry: after it nothing passes, either way"):
+            assert not probe.token_arrives(far, near, timeout=0.4), "windows was reached"
+            assert not probe.token_arrives(near, far, timeout=0.4), "imac was reached"
+    refused = probe.Refusal(world.windows, world.imac, "tcp", 3000, 4)
+    with world.serve("imac"), report.case("expiry: nor does a new connection"):
+        assert not probe.try_all([refused], silence=0.3)[0].problem, refused.problem
+
+
 def _check_choice(world, report):
     world.backend = "auto"
     with report.case("auto: where the kernel takes no programs nftables enforces, and it is said"):
@@ -141,6 +167,7 @@ def run(world, report):
         _check_backend(world, report)
         _check_counters(world, report)
         _check_switch(world, report)
+        _check_expiry(world, report)
         _check_choice(world, report)
         _check_shut(world, report)
         story.run(world, report)
