@@ -264,11 +264,24 @@ static void print_json(const struct view *view)
 	printf("]}\n");
 }
 
+static int print_shut(const struct guard_status *guard)
+{
+	fprintf(stderr, "aclctl: nothing is loaded, and the gate is shut: nothing passes through");
+	for (size_t i = 0; i < guard->guard.count; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", guard->guard.places[i].name);
+	fprintf(stderr, "\n");
+	return EXIT_UNENFORCED;
+}
+
 static int not_readable(const struct options *options, int error)
 {
+	struct guard_status guard;
+	bool shut = error == -ENOENT && !guard_read(&guard) && guard.stands;
+
 	if (options->json)
-		printf("{\"schema_version\":%d,\"enforced\":false}\n", JSON_SCHEMA_VERSION);
-	return print_unreadable(error);
+		printf("{\"schema_version\":%d,\"enforced\":false,\"guard\":{\"stands\":%s}}\n",
+		       JSON_SCHEMA_VERSION, shut ? "true" : "false");
+	return shut ? print_shut(&guard) : print_unreadable(error);
 }
 
 int command_status(const struct options *options, char **arguments)

@@ -137,8 +137,11 @@ def _check_before_load(world, report):
         ruleset = world.router.netns.run("nft", "list", "ruleset").stdout
         assert _guard(world, "on", "--interface", "lan0") == first
         assert world.router.netns.run("nft", "list", "ruleset").stdout == ruleset
-    with report.case("guard: on: status says that nothing is loaded, exit 3"):
-        assert world.aclctl("status").returncode == 3
+    with report.case("guard: on: status says that the gate is shut, exit 3"):
+        result = world.aclctl("status")
+        assert result.returncode == 3, result
+        assert "the gate is shut: nothing passes through" in result.stderr, result.stderr
+        assert world.status()["guard"]["stands"], world.status()
     _check_shut(world, report, "before the first load")
     with report.case("guard: it has counted what it kept out and in"):
         counters = world.router.netns.run("nft", "list", "counters").stdout
