@@ -59,14 +59,15 @@ enum {
 /* The table, and all that it points at. */
 struct ruleset {
 	struct nft_table table;
-	char *comment, *match;
+	char *comment;
 	struct nft_counter counters[COUNTERS];
 	struct nft_set sets[SETS];
 	struct nft_chain chains[2];
-	struct nft_rule in, out;
+	struct nft_rule in[1 + GUARD_PLACES_MAX], out[2 * GUARD_PLACES_MAX];
 	struct nft_element guarded[GUARD_PLACES_MAX], armed[GUARD_PLACES_MAX];
 };
 
+/* For people, and for us when we come again: rules that look up a set cost five times as much. */
 static void fill_sets(struct ruleset *ruleset, const struct guard *guard)
 {
 	size_t armed = 0;
@@ -93,43 +94,56 @@ static void fill_sets(struct ruleset *ruleset, const struct guard *guard)
 	};
 }
 
-/* What most packets fail comes first: they have the mark, or leave through what is armed. */
+static struct nft_rule accept_if(enum nft_field field, uint32_t mask, uint32_t value)
+{
+	return (struct nft_rule){
+		.statements = { { NFT_DO_MATCH, .key = { { field }, 1 }, .mask = mask,
+				  .value = value },
+				{ NFT_DO_ACCEPT } },
+		.count = 2,
+	};
+}
+
+static struct nft_rule drop_if(enum nft_field field, const char *interface, const char *counter)
+{
+	return (struct nft_rule){
+		.statements = { { NFT_DO_MATCH, .key = { { field }, 1 }, .interface = interface },
+				{ NFT_DO_COUNTER, .name = counter },
+				{ NFT_DO_DROP } },
+		.count = 3,
+	};
+}
+
+/* What most packets meet comes first: they have the mark, or leave through what is armed. */
 static void fill_rules(struct ruleset *ruleset, const struct guard *guard)
 {
-	const struct nft_key mark = { { NFT_FIELD_MARK }, 1 }, oif = { { NFT_FIELD_OIF }, 1 };
-	const struct nft_key iifname = { { NFT_FIELD_IIFNAME }, 1 };
-	const struct nft_key oifname = { { NFT_FIELD_OIFNAME }, 1 };
+	size_t ins = 0, outs = 0;
 
-	ruleset->in = (struct nft_rule){
-		.statements = { { NFT_DO_MATCH, .key = mark, .mask = guard->mark,
-				  .text = ruleset->match },
-				{ NFT_DO_LOOKUP, .key = iifname, .name = "guarded" },
-				{ NFT_DO_COUNTER, .name = "unjudged" },
-				{ NFT_DO_DROP } },
-		.count = 4,
-	};
-	ruleset->out = (struct nft_rule){
-		.statements = { { NFT_DO_LOOKUP, .invert = true, .key = oif, .name = "armed" },
-				{ NFT_DO_LOOKUP, .key = oifname, .name = "guarded" },
-				{ NFT_DO_COUNTER, .name = "unarmed" },
-				{ NFT_DO_DROP } },
-		.count = 4,
-	};
+	ruleset->in[ins++] = accept_if(NFT_FIELD_MARK, guard->mark, guard->mark);
+	for (size_t i = 0; i < guard->count; i++) {
+		const struct guard_place *place = &guard->places[i];
+
+		ruleset->in[ins++] = drop_if(NFT_FIELD_IIFNAME, place->name, "unjudged");
+		if (place->armed)
+			ruleset->out[outs++] = accept_if(NFT_FIELD_OIF, 0, place->armed);
+	}
+	for (size_t i = 0; i < guard->count; i++)
+		ruleset->out[outs++] = drop_if(NFT_FIELD_OIFNAME, guard->places[i].name, "unarmed");
 	ruleset->chains[0] = (struct nft_chain){
 		.name = "prerouting",
 		.is_base = true,
 		.hook = NF_INET_PRE_ROUTING,
 		.priority = BEFORE_ALL,
-		.rules = &ruleset->in,
-		.count = 1,
+		.rules = ruleset->in,
+		.count = ins,
 	};
 	ruleset->chains[1] = (struct nft_chain){
 		.name = "postrouting",
 		.is_base = true,
 		.hook = NF_INET_POST_ROUTING,
 		.priority = AFTER_ALL,
-		.rules = &ruleset->out,
-		.count = 1,
+		.rules = ruleset->out,
+		.count = outs,
 	};
 }
 
@@ -143,7 +157,6 @@ static void build(const struct guard *guard, struct ruleset *ret_ruleset)
 		/* guard_put() knows by it whether the rules in the kernel mean this mark */
 		.comment = mem_printf("what is not judged by aclgate stays out; mark 0x%x",
 				      guard->mark),
-		.match = mem_printf("meta mark & 0x%08x == 0x00000000", guard->mark),
 	};
 	fill_sets(ruleset, guard);
 	fill_rules(ruleset, guard);
@@ -161,7 +174,6 @@ static void build(const struct guard *guard, struct ruleset *ret_ruleset)
 static void ruleset_free(struct ruleset *ruleset)
 {
 	free(ruleset->comment);
-	free(ruleset->match);
 }
 
 /* ---------------------------------------------------------------- the kernel's */
@@ -198,37 +210,49 @@ static int on_armed(const struct nft_element *element, const struct nft_counter 
 	return 0;
 }
 
-static int read_once(const struct nft_table *wanted, struct guard_status *ret_status)
+/* Whether the rules are those that belong to the sets. @mark: 0, whichever it is. */
+static int has_rules(const struct guard_status *status, uint32_t mark)
+{
+	struct ruleset ruleset;
+	struct guard guard = status->guard;
+	int result;
+
+	guard.mark = mark;
+	build(&guard, &ruleset);
+	if (!mark)
+		ruleset.sets[GUARDED].comment = NULL;
+	result = nft_stands(&ruleset.table);
+	ruleset_free(&ruleset);
+	return result;
+}
+
+static int read_once(uint32_t mark, struct guard_status *ret_status)
 {
 	struct guard_status status = {};
 	struct nft_counter counters[COUNTERS] = {
 		[UNJUDGED] = { .name = "unjudged" }, [UNARMED] = { .name = "unarmed" }
 	};
-	int error = nft_stands(wanted);
+	int result = nft_read_set(GUARD_TABLE, "guarded", on_guarded, &status.guard);
 
-	if (error <= 0) {
-		*ret_status = status;
-		return error;
-	}
-	error = nft_read_set(GUARD_TABLE, "guarded", on_guarded, &status.guard);
-	if (!error)
-		error = nft_read_set(GUARD_TABLE, "armed", on_armed, &status);
-	if (!error)
-		error = nft_read_counters(GUARD_TABLE, counters, COUNTERS);
-	status.stands = !error;
+	if (!result)
+		result = nft_read_set(GUARD_TABLE, "armed", on_armed, &status);
+	if (!result)
+		result = nft_read_counters(GUARD_TABLE, counters, COUNTERS);
+	if (!result)
+		result = has_rules(&status, mark);
+	status.stands = result > 0;
 	status.unjudged = counters[UNJUDGED].packets;
 	status.unarmed = counters[UNARMED].packets;
 	*ret_status = status;
-	return error == -ENOENT ? 0 : error;
+	return result > 0 || result == -ENOENT ? 0 : result;
 }
 
-/* @wanted: what it should be like, for its chains and its comment. */
-static int read_guard(const struct nft_table *wanted, struct guard_status *ret_status)
+static int read_guard(uint32_t mark, struct guard_status *ret_status)
 {
 	int error = -EAGAIN;
 
 	for (int i = 0; i < NFT_ATTEMPTS && error == -EAGAIN; i++)
-		error = read_once(wanted, ret_status);
+		error = read_once(mark, ret_status);
 	return error;
 }
 
@@ -249,12 +273,12 @@ int guard_put(const struct guard *guard)
 {
 	struct guard_status status;
 	struct ruleset ruleset;
-	int error;
+	int error = read_guard(guard->mark, &status);
 
+	if (error || (status.stands && !status.strays && is_same(&status.guard, guard)))
+		return error;
 	build(guard, &ruleset);
-	error = read_guard(&ruleset.table, &status);
-	if (!error && !(status.stands && !status.strays && is_same(&status.guard, guard)))
-		error = nft_commit(&ruleset.table);
+	error = nft_commit(&ruleset.table);
 	ruleset_free(&ruleset);
 	return error;
 }
@@ -266,13 +290,5 @@ int guard_remove(void)
 
 int guard_read(struct guard_status *ret_status)
 {
-	const struct guard any = {};
-	struct ruleset ruleset;
-	int error;
-
-	build(&any, &ruleset);
-	ruleset.sets[GUARDED].comment = NULL; /* whichever its mark is */
-	error = read_guard(&ruleset.table, ret_status);
-	ruleset_free(&ruleset);
-	return error;
+	return read_guard(0, ret_status);
 }

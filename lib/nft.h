@@ -82,7 +82,8 @@ struct nft_statement {
 	uint32_t mask;	    /* NFT_DO_MATCH, in host order; 0: the whole field */
 	uint32_t value;
 	const char *name;
-	const char *text; /* NFT_DO_MATCH: how nft says it */
+	const char *interface; /* NFT_DO_MATCH of an interface's name: in place of `value` */
+	const char *text;      /* NFT_DO_MATCH: how nft says it */
 };
 
 #define NFT_STATEMENTS_MAX 8

@@ -227,9 +227,13 @@ static void add_match(struct nftnl_rule *rule, const struct nft_statement *state
 {
 	enum nft_field field = statement->key.fields[0];
 	struct nftnl_expr *expr;
-	uint8_t bytes[4];
-	uint32_t size = encode(field, statement->value, bytes);
+	uint8_t bytes[16] = {};
+	uint32_t size = nft_fields[field].size;
 
+	if (statement->interface)
+		strncpy((char *)bytes, statement->interface, sizeof(bytes) - 1);
+	else
+		encode(field, statement->value, bytes);
 	add_load(rule, field, NFT_REG_1);
 	if (statement->mask)
 		add_mask(rule, field, statement->mask);
