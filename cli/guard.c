@@ -11,7 +11,7 @@ static void print_on(void)
 {
 	struct guard_status status;
 
-	if (guard_read(&status) || !status.stands)
+	if (guard_read(0, &status) || !status.stands)
 		return;
 	printf("the guard is on:");
 	for (size_t i = 0; i < status.guard.count; i++)
@@ -27,7 +27,8 @@ static void print_off(const struct state *state)
 
 	puts("the guard is off: where no program of ours judges, everything passes");
 	if (!gate_status(state, &status) && status.interfaces_count)
-		puts("the loaded policy is still enforced by the programs");
+		printf("the loaded policy is still enforced by %s\n",
+		       status.backend == BACKEND_NFT ? "nftables" : "the programs");
 }
 
 static int set(const struct options *options, bool on)

@@ -276,7 +276,7 @@ static int print_shut(const struct guard_status *guard)
 static int not_readable(const struct options *options, int error)
 {
 	struct guard_status guard;
-	bool shut = error == -ENOENT && !guard_read(&guard) && guard.stands;
+	bool shut = error == -ENOENT && !guard_read(0, &guard) && guard.stands;
 
 	if (options->json)
 		printf("{\"schema_version\":%d,\"enforced\":false,\"guard\":{\"stands\":%s}}\n",

@@ -46,7 +46,7 @@ static int read_all(const struct state *state, struct scraped *scraped)
 {
 	int error = gate_status(state, &scraped->status);
 
-	scraped->guarded = !guard_read(&scraped->guard);
+	scraped->guarded = !guard_read(0, &scraped->guard);
 	if (!error)
 		error = ids_read(state, &scraped->ids);
 	if (!error)

@@ -38,6 +38,7 @@ struct interface {
 	bool known;   /* it was guarded before this load */
 	bool early;   /* its policy wants the early drop */
 	uint8_t mark_bit;
+	uint8_t old_mark_bit; /* that the programs set which run until these are attached */
 };
 
 /* What a load works on. */
@@ -46,6 +47,7 @@ struct guarded {
 	size_t count;
 	uint8_t build[11];	    /* of our programs, as in struct gate_interface */
 	struct guard_status before; /* the guard that the load found */
+	struct nft_gate nft;	    /* ... and the policy of the nft backend */
 	bool shut;		    /* it has changed it */
 };
 
@@ -161,6 +163,9 @@ static int assign_slots(const struct state *state, struct guarded *guarded, stru
 
 		interface->slot = registry_find(&registry, interface->name);
 		interface->known = interface->slot < GATE_GUARDED_MAX;
+		interface->old_mark_bit = interface->known ?
+						  registry.items[interface->slot].mark_bit :
+						  interface->mark_bit;
 		error = check_renamed(&registry, interface, diag);
 	}
 	if (error)
@@ -263,7 +268,8 @@ static int register_interface(const struct state *state, const struct interface 
 			      const uint8_t build[11])
 {
 	struct gate_interface entry = { .ifindex = interface->ifindex,
-					.mark_bit = interface->mark_bit };
+					.mark_bit = build ? interface->mark_bit :
+							    interface->old_mark_bit };
 
 	strncpy(entry.name, interface->name, sizeof(entry.name) - 1);
 	if (build)
@@ -417,18 +423,9 @@ static int attach_all(const struct state *state, const struct guarded *guarded, 
  */
 static int shut(const struct state *state, struct guarded *guarded, struct diag *diag)
 {
-	struct guard guard;
-	int error = guard_read(&guarded->before);
+	struct guard guard = guarded->before.guard;
+	int error = 0;
 
-	if (error == -EOPNOTSUPP) {
-		diag_error(diag, PLACE_NONE,
-			   "this kernel has no nftables, which must keep the gate shut when the "
-			   "programs are not there: load the module nf_tables");
-		return error;
-	}
-	if (error)
-		return gate_fail(diag, error, "cannot read the guard in nftables");
-	guard = guarded->before.guard;
 	for (size_t i = 0; i < guarded->count && !error; i++)
 		error = guard_add(&guard, guarded->items[i].name, 0);
 	guarded->shut = true;
@@ -459,9 +456,7 @@ static int release_others(const struct state *state, const struct guarded *guard
 			continue;
 		error = gate_release(state, slot);
 		guard_drop(&guard, registry.items[slot].name);
-		diag_warning(diag, PLACE_NONE,
-			     "\"%s\" is no longer guarded: what passes there is not judged",
-			     registry.items[slot].name);
+		gate_tell_opened(registry.items[slot].name, diag);
 	}
 	return error ? error : gate_fit_guard(state, &guard, 0, diag);
 }
@@ -556,24 +551,24 @@ static void undo(const struct state *state, const struct guarded *guarded, bool 
 		 struct diag *diag)
 {
 	struct guard guard = guarded->before.guard;
-	struct nft_gate nft;
 
-	if (!published && !nft_gate_read(&nft) && nft.stands) {
-		gate_detach_all(state, &guard);
-		guard_remove();
-		return;
-	}
-	if (!published) {
-		gate_unload(state, diag);
+	if (published) {
+		attach_undo(state, guarded);
 		if (guarded->shut)
-			diag_note(diag, PLACE_NONE,
-				  "the gate is shut: load again, or open it with "
-				  "\"aclctl guard off\"");
-		return;
+			gate_fit_guard(state, &guard, 0, diag);
+	} else if (guarded->nft.stands) {
+		gate_detach_all(state);
+		if (guard.count)
+			gate_fit_guard(state, &guard, 0, diag);
+		else if (guarded->shut)
+			guard_remove();
+	} else if (!guarded->shut) {
+		kernel_unpin(state->pins); /* programs whose pins are gone judge on */
+	} else {
+		gate_unload(state, diag);
+		diag_note(diag, PLACE_NONE,
+			  "the gate is shut: load again, or open it with \"aclctl guard off\"");
 	}
-	attach_undo(state, guarded);
-	if (guarded->shut)
-		gate_fit_guard(state, &guard, 0, diag);
 }
 
 static int load_guarded(const struct state *state, struct gate_policy *policy,
@@ -602,23 +597,48 @@ static int load_guarded(const struct state *state, struct gate_policy *policy,
 	return 0;
 }
 
+/* What nftables has of ours before the load. */
+static int read_nft(struct guarded *guarded, struct diag *diag)
+{
+	int error = guard_read(0, &guarded->before);
+
+	if (!error)
+		error = nft_gate_read(&guarded->nft);
+	if (error == -EOPNOTSUPP)
+		diag_error(diag, PLACE_NONE,
+			   "this kernel has no nftables, which must keep the gate shut when the "
+			   "programs are not there: load the module nf_tables");
+	else if (error)
+		gate_fail(diag, error, "cannot read what is in nftables");
+	return error;
+}
+
+/* The programs know only what they guard: nftables may have guarded more. */
+static void tell_opened(const struct guarded *guarded, const struct table *table, struct diag *diag)
+{
+	for (size_t i = 0; i < guarded->nft.interfaces_count; i++)
+		if (!gate_names(table, guarded->nft.interfaces[i]))
+			gate_tell_opened(guarded->nft.interfaces[i], diag);
+}
+
 int gate_load(const struct state *state, struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number)
 {
 	struct guarded guarded = {};
-	struct nft_gate nft;
 	int error = find_interfaces(policy->table, diag, &guarded);
 
+	if (!error)
+		error = read_nft(&guarded, diag);
 	if (!error)
 		error = prepare_pins(state, diag);
 	if (!error)
 		error = assign_slots(state, &guarded, diag);
-	if (!error && !nft_gate_read(&nft))
-		policy->after = nft.generation.number;
+	policy->after = guarded.nft.generation.number;
 	if (!error)
 		error = load_guarded(state, policy, &guarded, diag, ret_number);
 	if (error)
 		return error;
+	tell_opened(&guarded, policy->table, diag);
 	error = nft_gate_remove();
 	if (error)
 		diag_warning(diag, PLACE_NONE,

@@ -58,7 +58,8 @@ enum gate_enforcement {
 	ENFORCED_NOT_DETACHED, /* somebody removed our programs */
 	ENFORCED_NOT_BEHIND,   /* somebody's program runs before ours */
 	ENFORCED_NOT_BYPASSED, /* the interface is such that packets miss our programs */
-	ENFORCED_NOT_ARMED,    /* the guard lets nothing leave there */
+	ENFORCED_NOT_ARMED,    /* the guard lets nothing pass there */
+	ENFORCED_NOT_INTACT,   /* somebody has changed the policy in nftables */
 	ENFORCEMENT_MAX
 };
 

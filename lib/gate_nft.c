@@ -8,6 +8,7 @@
 #include "gate_parts.h"
 #include "mem.h"
 #include "nft_gate.h"
+#include "registry.h"
 #include "topology.h"
 
 int gate_check_topology(const char *name, bool bpf, struct diag *diag)
@@ -45,23 +46,69 @@ static uint32_t next_number(const struct state *state)
 	return gate_status(state, &status) ? 1 : status.generation.number + 1;
 }
 
+/* All that is guarded before a load, and who shut what by hand. */
+struct before {
+	struct guard_status guard;
+	struct registry registry;
+	struct nft_gate nft;
+};
+
+static int read_before(const struct state *state, struct before *before)
+{
+	int error = guard_read(0, &before->guard);
+
+	if (!error)
+		error = registry_read(state, &before->registry);
+	return error ? error : nft_gate_read(&before->nft);
+}
+
+/* What a policy guarded, or this one does, leaves the guard; the rest was shut by hand, and stays so. */
+static struct guard keep(const struct before *before, const struct table *table, struct diag *diag)
+{
+	struct guard guard = before->guard.guard;
+
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		guard_drop(&guard, table->interfaces[i]);
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++) {
+		const char *name = before->registry.items[slot].name;
+
+		guard_drop(&guard, name);
+		if (*name && !gate_names(table, name))
+			gate_tell_opened(name, diag);
+	}
+	for (size_t i = 0; i < before->nft.interfaces_count; i++)
+		if (!gate_names(table, before->nft.interfaces[i]))
+			gate_tell_opened(before->nft.interfaces[i], diag);
+	return guard;
+}
+
+/* In this order: something judges, or shuts, at every moment. */
+static int take_over(const struct state *state, struct guard *guard, struct diag *diag)
+{
+	int error = guard->count ? 0 : guard_remove();
+
+	if (!error)
+		error = gate_detach_all(state);
+	return error || !guard->count ? error : gate_fit_guard(state, guard, 0, diag);
+}
+
 int gate_load_nft(const struct state *state, struct gate_policy *policy, struct diag *diag,
 		  uint32_t *ret_number)
 {
 	uint32_t number = next_number(state);
-	struct guard_status guard;
+	struct before before = {};
+	struct guard guard;
 	int error = check_topologies(policy->table, diag);
 
+	if (!error)
+		error = read_before(state, &before);
 	if (!error)
 		error = nft_gate_load(policy, number ? number : 1, diag);
 	if (error)
 		return error;
 	*ret_number = number ? number : 1;
-	error = guard_read(&guard);
-	if (!error)
-		error = guard_remove();
-	if (!error)
-		error = gate_detach_all(state, &guard.guard);
+	guard = keep(&before, policy->table, diag);
+	error = take_over(state, &guard, diag);
 	if (error)
 		diag_warning(diag, PLACE_NONE,
 			     "the policy is enforced, but guard or programs of the one before are "

@@ -6,6 +6,7 @@
 #include "diag.h"
 #include "guard.h"
 #include "state.h"
+#include "table.h"
 
 /* Adds an error "@what: …". Returns @error. */
 int gate_fail(struct diag *diag, int error, const char *what);
@@ -23,7 +24,13 @@ int gate_fit_guard(const struct state *state, struct guard *guard, uint8_t mark_
 /* Detaches from the interface of a slot, and forgets it. */
 int gate_release(const struct state *state, uint32_t slot);
 
-/* From all of them, and from those that only @guard knows; and removes the pins. */
-int gate_detach_all(const struct state *state, const struct guard *guard);
+/* From all of them, also where the pins are gone; and removes the pins. */
+int gate_detach_all(const struct state *state);
+
+/* Does the policy guard it? */
+bool gate_names(const struct table *table, const char *interface);
+
+/* For whoever takes a guarded interface out of the policy. */
+void gate_tell_opened(const char *interface, struct diag *diag);
 
 #endif

@@ -59,22 +59,24 @@ int gate_fit_guard(const struct state *state, struct guard *guard, uint8_t mark_
 	return error ? gate_fail(diag, error, "cannot set the guard in nftables") : 0;
 }
 
-/* Programs outlive their pins: then the guard alone knows where they are. */
-static int detach_forgotten(const struct state *state, const struct guard *guard)
+/* Programs outlive their pins, and are known by nothing then but where they are. */
+static int detach_forgotten(const struct state *state)
 {
-	int error = 0;
+	struct if_nameindex *all = if_nameindex();
+	int error = all ? 0 : -errno;
 
-	for (size_t i = 0; i < guard->count && !error; i++) {
-		struct gate_interface interface = { .ifindex =
-							    if_nametoindex(guard->places[i].name) };
+	for (size_t i = 0; all && all[i].if_index && !error; i++) {
+		struct gate_interface interface = { .ifindex = all[i].if_index };
 
-		strncpy(interface.name, guard->places[i].name, sizeof(interface.name) - 1);
-		error = interface.ifindex ? detach(state, &interface) : 0;
+		strncpy(interface.name, all[i].if_name, sizeof(interface.name) - 1);
+		error = detach(state, &interface);
 	}
+	if (all)
+		if_freenameindex(all);
 	return error;
 }
 
-int gate_detach_all(const struct state *state, const struct guard *guard)
+int gate_detach_all(const struct state *state)
 {
 	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	int error = names < 0 && names != -ENOENT ? names : 0;
@@ -82,73 +84,94 @@ int gate_detach_all(const struct state *state, const struct guard *guard)
 	for (uint32_t slot = 0; names >= 0 && slot < GATE_GUARDED_MAX && !error; slot++)
 		error = gate_release(state, slot);
 	if (!error)
-		error = detach_forgotten(state, guard);
+		error = detach_forgotten(state);
 	return error ? error : kernel_unpin(state->pins);
 }
 
+bool gate_names(const struct table *table, const char *interface)
+{
+	for (size_t i = 0; i < table->interfaces_count; i++)
+		if (!strcmp(table->interfaces[i], interface))
+			return true;
+	return false;
+}
+
+void gate_tell_opened(const char *interface, struct diag *diag)
+{
+	diag_warning(diag, PLACE_NONE,
+		     "\"%s\" is no longer guarded: what passes there is not judged", interface);
+}
+
 /* Disarmed first: nothing leaves that the programs no longer see. */
-static int disarm(const struct state *state, struct guard *ret_guard)
+static int disarm(const struct state *state)
 {
 	struct guard_status status;
-	struct guard guard;
 	struct nft_gate nft;
-	int error = guard_read(&status);
+	int error = guard_read(0, &status);
 
-	guard = status.guard;
 	if (!error || error == -EOPNOTSUPP)
-		error = registry_guard(state, &guard);
+		error = registry_guard(state, &status.guard);
 	if (!error)
 		error = nft_gate_read(&nft);
+	if (error == -EOPNOTSUPP)
+		return 0; /* no nftables, no guard */
 	for (size_t i = 0; !error && i < nft.interfaces_count; i++)
-		error = guard_add(&guard, nft.interfaces[i], 0);
-	for (size_t i = 0; i < guard.count; i++)
-		guard.places[i].armed = 0;
-	*ret_guard = guard;
-	return error || !guard.count ? error : guard_put(&guard);
+		error = guard_add(&status.guard, nft.interfaces[i], 0);
+	for (size_t i = 0; i < status.guard.count; i++)
+		status.guard.places[i].armed = 0;
+	return error || !status.guard.count ? error : guard_put(&status.guard);
 }
 
 int gate_unload(const struct state *state, struct diag *diag)
 {
-	struct guard guard = {};
-	int error = disarm(state, &guard);
+	int error = disarm(state);
 
 	if (error)
 		return gate_fail(diag, error, "cannot shut the gate before the programs go");
-	error = gate_detach_all(state, &guard);
-	if (!error && guard.count)
+	error = gate_detach_all(state);
+	if (!error)
 		error = nft_gate_remove();
-	return error ? gate_fail(diag, error, "cannot unload") : 0;
+	return error && error != -EOPNOTSUPP ? gate_fail(diag, error, "cannot unload") : 0;
 }
 
 int gate_open(const struct state *state, struct diag *diag)
 {
-	struct guard_status status;
-	int error = guard_read(&status);
+	int error = guard_remove();
 
-	if (!error)
-		error = guard_remove();
 	if (!error)
 		error = nft_gate_remove();
 	if (!error || error == -EOPNOTSUPP)
-		error = gate_detach_all(state, &status.guard);
+		error = gate_detach_all(state);
 	return error ? gate_fail(diag, error, "cannot open the gate") : 0;
 }
 
+static bool nft_guards(const struct nft_gate *nft, const char *name)
+{
+	for (size_t i = 0; i < nft->interfaces_count; i++)
+		if (!strcmp(nft->interfaces[i], name))
+			return true;
+	return false;
+}
+
+/* What a policy in nftables guards needs no guard, which would keep out all that it lets in. */
 int gate_shut(const struct state *state, const char *const *names, size_t count, struct diag *diag)
 {
 	struct guard_status status;
 	struct nft_gate nft;
 	int error = nft_gate_read(&nft);
 
-	if (!error && nft.stands) {
-		diag_note(diag, PLACE_NONE,
-			  "a policy is enforced by nftables: it needs no guard, for it knows "
-			  "interfaces by their names");
-		return 0;
+	if (!error)
+		error = guard_read(0, &status);
+	for (size_t i = 0; i < count && !error; i++) {
+		if (!nft.stands || !nft_guards(&nft, names[i]))
+			error = guard_add(&status.guard, names[i], 0);
+		else
+			diag_note(diag, PLACE_NONE,
+				  "\"%s\" is guarded by the policy in nftables, which knows it by "
+				  "its name",
+				  names[i]);
 	}
-	error = guard_read(&status);
-	for (size_t i = 0; i < count && !error; i++)
-		error = guard_add(&status.guard, names[i], 0);
-	return error ? gate_fail(diag, error, "cannot set the guard in nftables") :
-		       gate_fit_guard(state, &status.guard, 0, diag);
+	if (error)
+		return gate_fail(diag, error, "cannot set the guard in nftables");
+	return status.guard.count ? gate_fit_guard(state, &status.guard, 0, diag) : 0;
 }

@@ -16,8 +16,12 @@ static const char *const enforcement_texts[] = {
 	[ENFORCED] = "enforced",
 	[ENFORCED_NOT_ABSENT] = "not enforced: the interface is gone, or is another one of that "
 				"name; load again",
-	[ENFORCED_NOT_DETACHED] = "not enforced: the programs were removed; load again",
+	[ENFORCED_NOT_DETACHED] =
+		"not enforced: the programs were removed, or are those of another "
+		"gate; load again",
 	[ENFORCED_NOT_BEHIND] = "not enforced: another program runs before ours",
+	[ENFORCED_NOT_INTACT] = "not enforced as it was loaded: somebody has changed the table in "
+				"nftables; load again",
 	[ENFORCED_NOT_ARMED] = "shut: the guard does not know our programs there; load again",
 	[ENFORCED_NOT_BYPASSED] = "not enforced: packets can go around the gate; unload, and load "
 				  "again to see where",
@@ -71,11 +75,21 @@ static enum gate_enforcement with_guard(enum gate_enforcement enforcement,
 	return place && place->armed == interface->ifindex ? ENFORCED : ENFORCED_NOT_ARMED;
 }
 
+/* What the guard must mean by a judged packet. */
+static uint32_t mark_of(const struct registry *registry)
+{
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++)
+		if (registry->items[slot].name[0])
+			return GATE_MARK_JUDGED_AT(registry->items[slot].mark_bit);
+	return 0;
+}
+
 static int read_interfaces(const struct state *state, struct gate_status *status)
 {
 	struct registry registry;
 	int error = registry_read(state, &registry);
 
+	status->guard_error = guard_read(mark_of(&registry), &status->guard);
 	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && !error; slot++) {
 		if (!registry.items[slot].name[0])
 			continue;
@@ -102,8 +116,11 @@ static void take_nft(const struct nft_gate *gate, struct gate_status *status)
 		memcpy(interface->name, gate->interfaces[i], sizeof(interface->name));
 		interface->ifindex = if_nametoindex(interface->name);
 		interface->mark_bit = GATE_MARK_BIT;
-		if (interface->ifindex &&
-		    (topology_check(interface->name, false, &obstacle) || obstacle))
+		if (!gate->stands)
+			status->interfaces[i].enforcement = ENFORCED_NOT_INTACT;
+		else if (!interface->ifindex)
+			status->interfaces[i].enforcement = ENFORCED_NOT_ABSENT;
+		else if (topology_check(interface->name, false, &obstacle) || obstacle)
 			status->interfaces[i].enforcement = ENFORCED_NOT_BYPASSED;
 	}
 	status->interfaces_count = gate->interfaces_count;
@@ -115,7 +132,7 @@ static int status_nft(struct gate_status *ret_status)
 	struct nft_gate gate;
 	int error = nft_gate_read(&gate);
 
-	if (error || !gate.stands)
+	if (error || !gate.interfaces_count)
 		return -ENOENT;
 	take_nft(&gate, &status);
 	*ret_status = status;
@@ -140,7 +157,6 @@ static int status_bpf(const struct state *state, struct gate_status *ret_status)
 	if (!error)
 		error = kernel_map_sum(totals, 0, (uint64_t *)&status.totals,
 				       sizeof(status.totals) / sizeof(uint64_t));
-	status.guard_error = guard_read(&status.guard);
 	if (!error)
 		error = read_interfaces(state, &status);
 	if (!error)
@@ -151,8 +167,16 @@ static int status_bpf(const struct state *state, struct gate_status *ret_status)
 int gate_status(const struct state *state, struct gate_status *ret_status)
 {
 	int error = status_bpf(state, ret_status);
+	struct gate_status nft;
 
-	return error == -ENOENT ? status_nft(ret_status) : error;
+	/* pins of a load that was killed on its way are no policy */
+	if (error != -ENOENT && (error || ret_status->generation.number))
+		return error;
+	if (!status_nft(&nft))
+		*ret_status = nft;
+	else if (error)
+		return error;
+	return 0;
 }
 
 int gate_status_bpf(const struct state *state, struct gate_status *ret_status)

@@ -63,7 +63,7 @@ struct ruleset {
 	struct nft_counter counters[COUNTERS];
 	struct nft_set sets[SETS];
 	struct nft_chain chains[2];
-	struct nft_rule in[1 + GUARD_PLACES_MAX], out[2 * GUARD_PLACES_MAX];
+	struct nft_rule in[2 * GUARD_PLACES_MAX], out[2 * GUARD_PLACES_MAX];
 	struct nft_element guarded[GUARD_PLACES_MAX], armed[GUARD_PLACES_MAX];
 };
 
@@ -94,11 +94,22 @@ static void fill_sets(struct ruleset *ruleset, const struct guard *guard)
 	};
 }
 
-static struct nft_rule accept_if(enum nft_field field, uint32_t mask, uint32_t value)
+/* From where both programs are, and one of them has marked it: the mark alone says nothing. */
+static struct nft_rule accept_judged(uint32_t armed, uint32_t mark)
 {
 	return (struct nft_rule){
-		.statements = { { NFT_DO_MATCH, .key = { { field }, 1 }, .mask = mask,
-				  .value = value },
+		.statements = { { NFT_DO_MATCH, .key = { { NFT_FIELD_IIF }, 1 }, .value = armed },
+				{ NFT_DO_MATCH, .key = { { NFT_FIELD_MARK }, 1 }, .mask = mark,
+				  .value = mark },
+				{ NFT_DO_ACCEPT } },
+		.count = 3,
+	};
+}
+
+static struct nft_rule accept_armed(uint32_t armed)
+{
+	return (struct nft_rule){
+		.statements = { { NFT_DO_MATCH, .key = { { NFT_FIELD_OIF }, 1 }, .value = armed },
 				{ NFT_DO_ACCEPT } },
 		.count = 2,
 	};
@@ -114,21 +125,23 @@ static struct nft_rule drop_if(enum nft_field field, const char *interface, cons
 	};
 }
 
-/* What most packets meet comes first: they have the mark, or leave through what is armed. */
+/* What most packets meet comes first. */
 static void fill_rules(struct ruleset *ruleset, const struct guard *guard)
 {
 	size_t ins = 0, outs = 0;
 
-	ruleset->in[ins++] = accept_if(NFT_FIELD_MARK, guard->mark, guard->mark);
 	for (size_t i = 0; i < guard->count; i++) {
-		const struct guard_place *place = &guard->places[i];
+		const uint32_t armed = guard->places[i].armed;
 
-		ruleset->in[ins++] = drop_if(NFT_FIELD_IIFNAME, place->name, "unjudged");
-		if (place->armed)
-			ruleset->out[outs++] = accept_if(NFT_FIELD_OIF, 0, place->armed);
+		if (!armed)
+			continue;
+		ruleset->in[ins++] = accept_judged(armed, guard->mark);
+		ruleset->out[outs++] = accept_armed(armed);
 	}
-	for (size_t i = 0; i < guard->count; i++)
+	for (size_t i = 0; i < guard->count; i++) {
+		ruleset->in[ins++] = drop_if(NFT_FIELD_IIFNAME, guard->places[i].name, "unjudged");
 		ruleset->out[outs++] = drop_if(NFT_FIELD_OIFNAME, guard->places[i].name, "unarmed");
+	}
 	ruleset->chains[0] = (struct nft_chain){
 		.name = "prerouting",
 		.is_base = true,
@@ -247,7 +260,7 @@ static int read_once(uint32_t mark, struct guard_status *ret_status)
 	return result > 0 || result == -ENOENT ? 0 : result;
 }
 
-static int read_guard(uint32_t mark, struct guard_status *ret_status)
+int guard_read(uint32_t mark, struct guard_status *ret_status)
 {
 	int error = -EAGAIN;
 
@@ -273,7 +286,7 @@ int guard_put(const struct guard *guard)
 {
 	struct guard_status status;
 	struct ruleset ruleset;
-	int error = read_guard(guard->mark, &status);
+	int error = guard_read(guard->mark, &status);
 
 	if (error || (status.stands && !status.strays && is_same(&status.guard, guard)))
 		return error;
@@ -286,9 +299,4 @@ int guard_put(const struct guard *guard)
 int guard_remove(void)
 {
 	return nft_delete(GUARD_TABLE);
-}
-
-int guard_read(struct guard_status *ret_status)
-{
-	return read_guard(0, ret_status);
 }

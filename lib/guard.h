@@ -2,8 +2,8 @@
 /*
  * The guard: a table of nftables that keeps the gate shut where our programs are not. What comes in
  * through a guarded interface without the mark of the ingress program is dropped, before anything
- * can touch the mark; what leaves through one is dropped unless the interface is armed, which it is
- * by its ifindex, after our egress program was seen on it. A new interface of that name is another
+ * can touch the mark; so is what comes in or leaves through one that is not armed, which it is by its
+ * ifindex, after both our programs were seen on it. A new interface of that name is another
  * one, and shut.
  */
 #ifndef ACLGATE_GUARD_H
@@ -56,7 +56,10 @@ struct guard_status {
 	uint64_t unarmed;   /* ... or would have left through an interface that is not armed */
 };
 
-/* -EPERM without CAP_NET_ADMIN. Where there is no guard nothing stands, and it returns 0. */
-int guard_read(struct guard_status *ret_status);
+/*
+ * @mark: which it must mean to stand; 0: whichever. -EPERM without CAP_NET_ADMIN. Where there is no guard
+ * nothing stands, and it returns 0; of one that somebody has changed it tells what it still guards.
+ */
+int guard_read(uint32_t mark, struct guard_status *ret_status);
 
 #endif

@@ -84,6 +84,33 @@ static bool is_ours(uint32_t program, enum direction direction)
 	return !strcmp(info.name, direction == DIRECTION_INGRESS ? "gate_ingress" : "gate_egress");
 }
 
+/* One of every policy's tables, and of no other gate's. */
+static uint32_t own_map(const struct hook *hook)
+{
+	_free_ char *path = mem_printf("%s/active", hook->pins);
+	_close_ int map = bpf_obj_get(path);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	return map < 0 || bpf_obj_get_info_by_fd(map, &info, &size) ? 0 : info.id;
+}
+
+/* Ours, and of this gate: another one, with pins elsewhere, has the same names and other tables. */
+static bool judges_here(uint32_t program, const struct hook *hook)
+{
+	_close_ int fd = is_ours(program, hook->direction) ? bpf_prog_get_fd_by_id(program) : -1;
+	uint32_t maps[64], own = own_map(hook);
+	struct bpf_prog_info info = { .nr_map_ids = ARRAY_SIZE(maps), .map_ids = (uintptr_t)maps };
+	__u32 size = sizeof(info);
+
+	if (fd < 0 || !own || bpf_obj_get_info_by_fd(fd, &info, &size))
+		return false;
+	for (size_t i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(maps); i++)
+		if (maps[i] == own)
+			return true;
+	return false;
+}
+
 /* The programs in the order in which packets meet them, 0 behind the last. */
 struct chain {
 	uint32_t programs[64];
@@ -209,10 +236,10 @@ int hook_detach(const struct hook *hook)
 	return error ? error : detach_filter(hook);
 }
 
-static bool has_tcx(const struct chain *chain, enum direction direction)
+static bool has_tcx(const struct chain *chain, const struct hook *hook)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(chain->programs) && chain->programs[i]; i++)
-		if (is_ours(chain->programs[i], direction))
+		if (judges_here(chain->programs[i], hook))
 			return true;
 	return false;
 }
@@ -222,9 +249,9 @@ enum attached hook_attached(const struct hook *hook)
 	struct chain chain = read_tcx(hook);
 	uint32_t first = chain.programs[0];
 
-	if (has_tcx(&chain, hook->direction))
-		return is_ours(first, hook->direction) ? ATTACHED : ATTACHED_BEHIND;
-	if (!filter_program(hook))
+	if (has_tcx(&chain, hook))
+		return judges_here(first, hook) ? ATTACHED : ATTACHED_BEHIND;
+	if (!judges_here(filter_program(hook), hook))
 		return ATTACHED_NOT;
 	if (first ||
 	    !filter_is_first(hook->ifindex, hook->direction, FILTER_PRIORITY, FILTER_HANDLE))

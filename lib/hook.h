@@ -13,7 +13,7 @@
  * ours. Neither needs a pin: what is attached goes on when /sys/fs/bpf is emptied.
  */
 struct hook {
-	const char *pins; /* for the early drop */
+	const char *pins; /* of the gate that the programs are part of */
 	const char *interface;
 	uint32_t ifindex;
 	enum direction direction;

@@ -30,8 +30,9 @@ static char *write_comment(const struct gate_policy *policy, uint32_t number, si
 {
 	char hash[DIGEST_TEXT];
 
-	return mem_printf("generation %u at %" PRIu64 ", %zu rules, %s, %s", number, policy->loaded,
-			  rules, policy->table->features & GATE_AUDIT ? "audit" : "enforce",
+	return mem_printf("policy %u at %" PRIu64 ", %zu rules on %zu, %s, %s", number,
+			  policy->loaded, rules, policy->table->interfaces_count,
+			  policy->table->features & GATE_AUDIT ? "audit" : "enforce",
 			  digest_format(policy->sha256, hash));
 }
 
@@ -47,12 +48,19 @@ static bool read_hash(const char *text, uint8_t sha256[32])
 	return true;
 }
 
-static bool read_comment(const char *comment, struct gate_generation *generation, size_t *ret_rules)
+/* How much there was when it was loaded. */
+struct extent {
+	size_t rules, interfaces;
+};
+
+static bool read_comment(const char *comment, struct gate_generation *generation,
+			 struct extent *ret_extent)
 {
 	char mode[8], hash[65];
 
-	if (sscanf(comment, "generation %u at %llu, %zu rules, %7[a-z], %64[0-9a-f]",
-		   &generation->number, &generation->loaded, ret_rules, mode, hash) != 5 ||
+	if (sscanf(comment, "policy %u at %llu, %zu rules on %zu, %7[a-z], %64[0-9a-f]",
+		   &generation->number, &generation->loaded, &ret_extent->rules,
+		   &ret_extent->interfaces, mode, hash) != 6 ||
 	    strlen(hash) != 64)
 		return false;
 	generation->features = strcmp(mode, "audit") ? 0 : GATE_AUDIT;
@@ -113,6 +121,10 @@ static int stands(size_t rules)
 		  .hook = NF_INET_PRE_ROUTING,
 		  .priority = NFT_POLICY_PREROUTING,
 		  .count = rules },
+		{ .name = "forward",
+		  .is_base = true,
+		  .hook = NF_INET_FORWARD,
+		  .priority = NFT_POLICY_FORWARD },
 		{ .name = "postrouting",
 		  .is_base = true,
 		  .hook = NF_INET_POST_ROUTING,
@@ -128,20 +140,21 @@ static int stands(size_t rules)
 static int read_once(struct nft_gate *ret_gate)
 {
 	_free_ char *comment = NULL;
+	struct extent extent = {};
 	struct nft_gate gate = {};
-	size_t rules = 0;
-	int result = nft_read_comment(NFT_POLICY_TABLE, GUARDED, &comment);
+	int result = nft_read_set(NFT_POLICY_TABLE, GUARDED, on_guarded, &gate);
 
 	*ret_gate = gate;
-	if (result || !comment || !read_comment(comment, &gate.generation, &rules))
-		return result;
-	result = stands(rules);
-	if (result <= 0)
-		return result;
-	result = nft_read_set(NFT_POLICY_TABLE, GUARDED, on_guarded, &gate);
-	gate.stands = !result;
+	if (!result)
+		result = nft_read_comment(NFT_POLICY_TABLE, GUARDED, &comment);
+	if (result || !comment || !read_comment(comment, &gate.generation, &extent))
+		return result == -ENOENT ? 0 : result;
 	*ret_gate = gate;
-	return result == -ENOENT ? 0 : result;
+	if (extent.interfaces != gate.interfaces_count)
+		return 0;
+	result = stands(extent.rules);
+	ret_gate->stands = result > 0;
+	return result < 0 ? result : 0;
 }
 
 int nft_gate_read(struct nft_gate *ret_gate)

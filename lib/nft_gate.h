@@ -17,7 +17,7 @@
 int nft_gate_load(const struct gate_policy *policy, uint32_t number, struct diag *diag);
 
 struct nft_gate {
-	bool stands;			   /* a policy of ours is there, as it was loaded */
+	bool stands; /* as it was loaded; else what is told is what is left of it */
 	struct gate_generation generation; /* number, features, loaded, sha256 */
 	char interfaces[GATE_GUARDED_MAX][16];
 	size_t interfaces_count;

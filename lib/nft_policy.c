@@ -430,6 +430,45 @@ static void add_own(struct backend *backend)
 	NFT_RULE(builder, chain, nft_jump("unmatched"));
 }
 
+static const char *add_multicast(struct nft_builder *builder)
+{
+	static const uint8_t first[16] = { 0xff };
+	struct nft_key key = NFT_KEY(NFT_FIELD_IP6_DADDR);
+	struct nft_set *set = &builder->table.sets[nft_add_set(builder, "multicast", &key)];
+	uint8_t last[16];
+
+	memset(last, 0xff, sizeof(last));
+	set->has_intervals = true;
+	nft_put(nft_add_element(set), 0, first, last, sizeof(last));
+	return set->name;
+}
+
+/*
+ * Here alone what is forwarded can be told from what this box sends, before the kernel forgets where it
+ * came from (ip6mr_forward2 in net/ipv6/ip6mr.c) and before anything has got our address by NAT: IPv6
+ * does not refuse a packet that claims to be from this box, and forwards to multicast without an
+ * interface that postrouting could ask for.
+ */
+static void add_forward(struct backend *backend)
+{
+	struct nft_builder *builder = backend->builder;
+	struct nft_statement guarded = nft_lookup(NFT_KEY(NFT_FIELD_OIFNAME), GUARDED);
+	size_t chain = nft_add_chain(builder, "forward");
+	struct nft_chain *base = &builder->table.chains[chain];
+
+	base->is_base = true;
+	base->hook = NF_INET_FORWARD;
+	base->priority = NFT_POLICY_FORWARD;
+	guarded.invert = true;
+	NFT_RULE(builder, chain, guarded, nft_verdict(NFT_DO_ACCEPT));
+	nft_ask(builder, chain, &backend->own, NFT_SOURCE,
+		&(struct nft_then){ .after = { counted(backend, REASON_SPOOFED_SOURCE),
+					       refused(backend, REASON_SPOOFED_SOURCE) } });
+	NFT_RULE(builder, chain, nft_is_family(FAMILY_IP6),
+		 nft_lookup(NFT_KEY(NFT_FIELD_IP6_DADDR), add_multicast(builder)),
+		 counted(backend, REASON_ACL), refused(backend, REASON_ACL));
+}
+
 static void add_postrouting(struct backend *backend)
 {
 	struct nft_builder *builder = backend->builder;
@@ -499,6 +538,7 @@ int nft_policy_build(const struct table *table, int64_t now, struct diag *diag,
 		add_answered(&backend);
 		add_own(&backend);
 		add_prerouting(&backend);
+		add_forward(&backend);
 		add_postrouting(&backend);
 		*ret_builder = builder;
 	}

@@ -20,6 +20,7 @@
 
 /* Behind conntrack (-200), before mangle (-150) and DNAT (-100); behind SNAT (100). */
 #define NFT_POLICY_PREROUTING  (-190)
+#define NFT_POLICY_FORWARD     0
 #define NFT_POLICY_POSTROUTING 350
 
 /*

@@ -40,15 +40,18 @@ struct hook registry_hook(const struct state *state, const char *name, uint32_t 
 	return (struct hook){ state->pins, name, ifindex, direction };
 }
 
-/* Its ifindex, if packets that leave through it meet our program. */
+/* Its ifindex, if packets meet our programs both ways. */
 static uint32_t armed(const struct state *state, const struct gate_interface *interface)
 {
-	struct hook hook = registry_hook(state, interface->name, interface->ifindex,
-					 DIRECTION_EGRESS);
-
-	if (if_nametoindex(interface->name) != interface->ifindex ||
-	    hook_attached(&hook) != ATTACHED)
+	if (if_nametoindex(interface->name) != interface->ifindex)
 		return 0;
+	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
+		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
+						 direction);
+
+		if (hook_attached(&hook) != ATTACHED)
+			return 0;
+	}
 	return interface->ifindex;
 }
 

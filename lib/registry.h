@@ -28,8 +28,8 @@ struct hook registry_hook(const struct state *state, const char *name, uint32_t 
 			  enum direction direction);
 
 /*
- * The guard has what is registered as well, and the mark that is set there; armed is what the kernel shows our egress program on,
- * in front of all others. Nothing is disarmed. Returns 0, or a negative errno.
+ * The guard has what is registered as well, and the mark that is set there; armed is what the kernel shows our programs on, both
+ * ways and in front of all others. Nothing is disarmed. Returns 0, or a negative errno.
  */
 int registry_guard(const struct state *state, struct guard *guard);
 
