@@ -18,17 +18,20 @@ from world import POLICIES
 class Named:
     """A report whose cases say which backend they are about."""
 
-    def __init__(self, report):
-        self._report = report
+    def __init__(self, report, title="nft"):
+        self._report, self._title = report, title
 
     def __getattr__(self, name):
         return getattr(self._report, name)
 
     def case(self, name):
-        return self._report.case(f"nft: {name}")
+        return self._report.case(f"{self._title}: {name}")
 
     def judge(self, name, problem):
-        return self._report.judge(f"nft: {name}", problem)
+        return self._report.judge(f"{self._title}: {name}", problem)
+
+    def skip(self, name, reason):
+        return self._report.skip(f"{self._title}: {name}", reason)
 
 
 @contextlib.contextmanager
