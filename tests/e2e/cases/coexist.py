@@ -5,7 +5,7 @@ programs on the same interfaces. They keep working and ours decides; or status e
 import contextlib
 
 from cases.nft import Named
-from others import docker
+from others import docker, wg_quick
 
 BACKENDS = ("bpf", "nft")
 
@@ -26,3 +26,4 @@ def run(world, report):
             with _backend(world, name):
                 titled = Named(report, f"coexist: {name}")
                 docker.check(world, titled)
+                wg_quick.check(world, titled)
