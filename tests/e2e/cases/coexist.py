@@ -5,7 +5,7 @@ programs on the same interfaces. They keep working and ours decides; or status e
 import contextlib
 
 from cases.nft import Named
-from others import docker, wg_quick
+from others import docker, programs, wg_quick
 
 BACKENDS = ("bpf", "nft")
 
@@ -27,3 +27,4 @@ def run(world, report):
                 titled = Named(report, f"coexist: {name}")
                 docker.check(world, titled)
                 wg_quick.check(world, titled)
+                programs.check(world, titled)
