@@ -5,7 +5,7 @@ programs on the same interfaces. They keep working and ours decides; or status e
 import contextlib
 
 from cases.nft import Named
-from others import docker, programs, wg_quick
+from others import docker, programs, ruleset, wg_quick
 
 BACKENDS = ("bpf", "nft")
 
@@ -28,3 +28,6 @@ def run(world, report):
                 docker.check(world, titled)
                 wg_quick.check(world, titled)
                 programs.check(world, titled)
+                ruleset.check(world, titled)
+        with _backend(world, "bpf"):
+            ruleset.check_switch(world, Named(report, "coexist"))
