@@ -434,7 +434,8 @@ static const char *add_multicast(struct nft_builder *builder)
 {
 	static const uint8_t first[16] = { 0xff };
 	struct nft_key key = NFT_KEY(NFT_FIELD_IP6_DADDR);
-	struct nft_set *set = &builder->table.sets[nft_add_set(builder, "multicast", &key)];
+	size_t number = nft_add_set(builder, "multicast", &key);
+	struct nft_set *set = &builder->table.sets[number];
 	uint8_t last[16];
 
 	memset(last, 0xff, sizeof(last));
