@@ -112,7 +112,7 @@ static int open_counted(const struct state *state, struct counters *counters)
 	struct nft_gate gate;
 	int error = nft_gate_read(&gate);
 
-	if (error || !gate.stands)
+	if (error || !gate.interfaces_count)
 		return error ? error : -ENOENT;
 	return nft_gate_count(state, &counters->counted);
 }
