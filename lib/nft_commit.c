@@ -7,6 +7,7 @@
  */
 #include "nft.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <sys/uio.h> /* libnftnl/batch.h wants it */
 #include <libnftnl/batch.h>
@@ -90,12 +91,15 @@ static void delete_chain(struct batch *batch, const char *name)
 	end(batch);
 }
 
-/* Its elements first: before 6.4 those of a map hold the chains that they jump to until the end. */
-static void delete_set(struct batch *batch, const char *name)
+/*
+ * A map's elements first: before 6.4 they hold the chains that they jump to until the end. Those of
+ * other sets go with the set: an interval set of 10,000 takes the kernel seconds to empty.
+ */
+static void delete_set(struct batch *batch, const char *name, bool is_map)
 {
 	static const uint16_t steps[] = { NFT_MSG_DELSETELEM, NFT_MSG_DELSET };
 
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+	for (size_t i = is_map ? 0 : 1; i < ARRAY_SIZE(steps); i++) {
 		struct nlmsghdr *message = begin(batch, steps[i], 0);
 		struct nftnl_set *set = nftnl_set_alloc();
 
@@ -134,10 +138,13 @@ static bool keeps_chain(const struct nft_table *table, const char *name)
 static int on_set(const void *header, const struct nlattr *const *attributes, void *context)
 {
 	struct existing *existing = context;
+	uint32_t flags = 0;
 
 	(void)header;
+	netlink_get(attributes[NFTA_SET_FLAGS], &flags, sizeof(flags));
 	if (is_ours(existing, attributes[NFTA_SET_TABLE]))
-		delete_set(existing->batch, netlink_text(attributes[NFTA_SET_NAME]));
+		delete_set(existing->batch, netlink_text(attributes[NFTA_SET_NAME]),
+			   flags & htonl(NFT_SET_MAP));
 	return 0;
 }
 

@@ -93,27 +93,18 @@ static struct nft_key told_key(enum family family, enum ip_conntrack_dir directi
 		       fields[family][direction]);
 }
 
-/* The addresses of a device: all, and those that may speak on a guarded interface. */
-struct device {
-	struct set all, inside;
-};
-
-static struct device *devices_of(const struct nft_icmp *icmp)
+/* The addresses of each device. */
+static struct set *devices_of(const struct nft_icmp *icmp)
 {
-	struct device *devices = mem_alloc(icmp->table->devices_count * sizeof(*devices));
+	struct set *devices = mem_alloc(icmp->table->devices_count * sizeof(*devices));
 
 	for (size_t i = 0; i < icmp->segments->count; i++) {
 		const struct segment *segment = &icmp->segments->items[i];
 		const struct gate_identity *identity = segment->identity;
-		struct device *device;
 
-		if (!identity->device ||
-		    identity->speaks & (GATE_SPEAKS_SELF | GATE_SPEAKS_REJECTED))
-			continue;
-		device = &devices[identity->device - 1];
-		set_append(&device->all, segment->first, segment->last);
-		if (identity->speaks & ((1u << GATE_GUARDED_MAX) - 1))
-			set_append(&device->inside, segment->first, segment->last);
+		if (identity->device &&
+		    !(identity->speaks & (GATE_SPEAKS_SELF | GATE_SPEAKS_REJECTED)))
+			set_append(&devices[identity->device - 1], segment->first, segment->last);
 	}
 	return devices;
 }
@@ -142,22 +133,21 @@ static void add_same(struct nft_builder *builder, struct same *same, enum family
 }
 
 static void add_device(struct nft_builder *builder, struct same *same, enum family family,
-		       const struct device *device)
+		       const struct set *device)
 {
-	struct pieces inside, all;
+	struct pieces pieces;
 
-	pieces_of(&device->inside, family, &inside);
-	pieces_of(&device->all, family, &all);
-	for (size_t i = 0; i < inside.count; i++)
-		for (size_t j = 0; j < all.count; j++)
-			add_same(builder, same, family, &inside.items[i], &all.items[j]);
-	pieces_free(&inside);
-	pieces_free(&all);
+	pieces_of(device, family, &pieces);
+	for (size_t i = 0; i < pieces.count; i++)
+		for (size_t j = 0; j < pieces.count; j++)
+			add_same(builder, same, family, &pieces.items[i], &pieces.items[j]);
+	pieces_free(&pieces);
 }
 
 /*
  * 8. An error comes from the device of the quoted destination: nobody injects errors into the
- * connections of others. nftables cannot compare two addresses, so that the pairs are a set.
+ * connections of others. nftables cannot compare two addresses, so that the pairs are a set, and who
+ * is of no device tells nothing, not even of itself.
  */
 static void add_told(const struct nft_icmp *icmp, enum family family, const struct same *same)
 {
@@ -183,12 +173,10 @@ static void add_told(const struct nft_icmp *icmp, enum family family, const stru
 
 void nft_icmp_build(const struct nft_icmp *icmp)
 {
-	struct device *devices = devices_of(icmp);
+	struct set *devices = devices_of(icmp);
 
-	for (size_t i = 0; i < icmp->table->devices_count; i++) {
-		set_normalise(&devices[i].all);
-		set_normalise(&devices[i].inside);
-	}
+	for (size_t i = 0; i < icmp->table->devices_count; i++)
+		set_normalise(&devices[i]);
 	for (enum family family = 0; family < FAMILIES; family++) {
 		struct same same = {};
 
@@ -197,10 +185,8 @@ void nft_icmp_build(const struct nft_icmp *icmp)
 		add_types(icmp, family);
 		add_told(icmp, family, &same);
 	}
-	for (size_t i = 0; i < icmp->table->devices_count; i++) {
-		set_free(&devices[i].all);
-		set_free(&devices[i].inside);
-	}
+	for (size_t i = 0; i < icmp->table->devices_count; i++)
+		set_free(&devices[i]);
 	free(devices);
 }
 

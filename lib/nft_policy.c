@@ -186,6 +186,15 @@ static void add_counters(struct backend *backend)
 #define IS_NEW	   nft_is_state(NF_CT_STATE_BIT(IP_CT_NEW), "ct state new")
 #define IS_RELATED nft_is_state(NF_CT_STATE_BIT(IP_CT_RELATED), "ct state related")
 
+static struct nft_statement is_unrelated(void)
+{
+	struct nft_statement statement = IS_RELATED;
+
+	statement.text = "ct state ! related";
+	statement.invert = false;
+	return statement;
+}
+
 static struct nft_statement is_syn(bool invert)
 {
 	struct nft_statement statement = nft_is(NFT_FIELD_TCP_FLAGS, TCP_SYN,
@@ -365,6 +374,16 @@ static void add_source_outside(struct backend *backend)
 			  refused(backend, REASON_SPOOFED_SOURCE)));
 }
 
+/* E3. What NAT made of an error is from this box: it is an answer, as add_source_outside() has it. */
+static void add_told_outside(struct backend *backend)
+{
+	struct nft_builder *builder = backend->builder;
+	size_t chain = nft_add_chain(builder, "told_outside");
+
+	nft_ask(builder, chain, &backend->own, NFT_SOURCE, &NFT_THEN(nft_verdict(NFT_DO_RETURN)));
+	nft_icmp_ask_told(builder, chain);
+}
+
 /*
  * An answer that comes in: to what this box or an unguarded interface opened, as that went out.
  * What this box translated is not its own: only what `natAs` names was let out under its address.
@@ -414,22 +433,6 @@ static void add_prerouting(struct backend *backend)
 	NFT_RULE(builder, chain, nft_jump("unmatched"));
 }
 
-/*
- * E4. Sent by this box: its own connections, its answers, and its errors about those of others. A
- * tunnel leaves its interface in what it wraps, so that only the connection tells whose it is.
- */
-static void add_own(struct backend *backend)
-{
-	struct nft_builder *builder = backend->builder;
-	size_t chain = nft_add_chain(builder, "own");
-
-	NFT_RULE(builder, chain, nft_jump("state"));
-	NFT_RULE(builder, chain, IS_REPLY, nft_jump("original"));
-	NFT_RULE(builder, chain, IS_RELATED, nft_jump("original"));
-	NFT_RULE(builder, chain, nft_jump("reversed"));
-	NFT_RULE(builder, chain, nft_jump("unmatched"));
-}
-
 static const char *add_multicast(struct nft_builder *builder)
 {
 	static const uint8_t first[16] = { 0xff };
@@ -445,29 +448,47 @@ static const char *add_multicast(struct nft_builder *builder)
 }
 
 /*
- * Here alone what is forwarded can be told from what this box sends, before the kernel forgets where it
- * came from (ip6mr_forward2 in net/ipv6/ip6mr.c) and before anything has got our address by NAT: IPv6
- * does not refuse a packet that claims to be from this box, and forwards to multicast without an
- * interface that postrouting could ask for.
+ * E3. NAT of this kernel comes behind this hook, so that an address of this box, here, was on the
+ * wire. Once it leaves, conntrack cannot tell it from what this box sends, which does not pass here.
+ * IPv6 multicast that is forwarded has lost where it came from when it leaves (ip6mr_forward2 in
+ * net/ipv6/ip6mr.c).
  */
 static void add_forward(struct backend *backend)
 {
 	struct nft_builder *builder = backend->builder;
-	struct nft_statement guarded = nft_lookup(NFT_KEY(NFT_FIELD_OIFNAME), GUARDED);
+	struct nft_statement inside = nft_lookup(NFT_KEY(NFT_FIELD_IIFNAME), GUARDED);
+	struct nft_statement outside = nft_lookup(NFT_KEY(NFT_FIELD_OIFNAME), GUARDED);
 	size_t chain = nft_add_chain(builder, "forward");
 	struct nft_chain *base = &builder->table.chains[chain];
 
 	base->is_base = true;
 	base->hook = NF_INET_FORWARD;
 	base->priority = NFT_POLICY_FORWARD;
-	guarded.invert = true;
-	NFT_RULE(builder, chain, guarded, nft_verdict(NFT_DO_ACCEPT));
+	outside.invert = true;
+	NFT_RULE(builder, chain, inside, nft_verdict(NFT_DO_ACCEPT));
+	NFT_RULE(builder, chain, outside, nft_verdict(NFT_DO_ACCEPT));
 	nft_ask(builder, chain, &backend->own, NFT_SOURCE,
-		&(struct nft_then){ .after = { counted(backend, REASON_SPOOFED_SOURCE),
-					       refused(backend, REASON_SPOOFED_SOURCE) } });
+		&NFT_THEN(counted(backend, REASON_NAT_UNIDENTIFIED),
+			  refused(backend, REASON_NAT_UNIDENTIFIED)));
 	NFT_RULE(builder, chain, nft_is_family(FAMILY_IP6),
 		 nft_lookup(NFT_KEY(NFT_FIELD_IP6_DADDR), add_multicast(builder)),
 		 counted(backend, REASON_ACL), refused(backend, REASON_ACL));
+}
+
+/*
+ * E4. Sent by this box: its own connections, its answers, and its errors about those of others. A
+ * tunnel leaves its interface in what it wraps, so that only the connection tells whose it is.
+ */
+static void add_own(struct backend *backend)
+{
+	struct nft_builder *builder = backend->builder;
+	size_t chain = nft_add_chain(builder, "own");
+
+	NFT_RULE(builder, chain, nft_jump("state"));
+	NFT_RULE(builder, chain, IS_REPLY, nft_jump("original"));
+	NFT_RULE(builder, chain, IS_RELATED, nft_jump("original"));
+	NFT_RULE(builder, chain, nft_jump("reversed"));
+	NFT_RULE(builder, chain, nft_jump("unmatched"));
 }
 
 static void add_postrouting(struct backend *backend)
@@ -486,16 +507,18 @@ static void add_postrouting(struct backend *backend)
 	NFT_RULE(builder, chain, is_sent,
 		 nft_is(NFT_FIELD_OIFTYPE, ARPHRD_ETHER, "meta oiftype ether"),
 		 nft_jump("link_out"));
+	/* an error about such a connection may be from anybody */
 	nft_ask(builder, chain, &backend->own, NFT_OPENER,
-		&(struct nft_then){ { IS_ORIGINAL }, { nft_jump("own") } });
+		&(struct nft_then){ { is_unrelated(), IS_ORIGINAL }, { nft_jump("own") } });
 	nft_ask(builder, chain, &backend->own, NFT_ANSWERER,
-		&(struct nft_then){ { IS_REPLY }, { nft_jump("own") } });
+		&(struct nft_then){ { is_unrelated(), IS_REPLY }, { nft_jump("own") } });
 	nft_ask(builder, chain, &backend->own, NFT_SOURCE,
 		&(struct nft_then){ { is_sent }, { nft_jump("own") } });
 	NFT_RULE(builder, chain, nft_lookup(NFT_KEY(NFT_FIELD_IIFNAME), GUARDED),
 		 nft_verdict(NFT_DO_ACCEPT));
 	NFT_RULE(builder, chain, nft_jump("source_outside"));
 	NFT_RULE(builder, chain, nft_jump("state"));
+	NFT_RULE(builder, chain, IS_RELATED, nft_jump("told_outside"));
 	NFT_RULE(builder, chain, IS_REPLY, nft_jump("original"));
 	NFT_RULE(builder, chain, nft_jump("reversed"));
 	NFT_RULE(builder, chain, nft_jump("unmatched_outside"));
@@ -536,6 +559,7 @@ int nft_policy_build(const struct table *table, int64_t now, struct diag *diag,
 		add_source_inside(&backend);
 		add_translated(&backend);
 		add_source_outside(&backend);
+		add_told_outside(&backend);
 		add_answered(&backend);
 		add_own(&backend);
 		add_prerouting(&backend);

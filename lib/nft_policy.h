@@ -8,6 +8,17 @@
  * tuples that conntrack has of it. A rule that is gone, or has expired, thus stops both directions
  * with the next packet, and nothing is remembered in a mark. As in bpf/gate.bpf.c, what comes from
  * a guarded interface is judged before DNAT, and all else that leaves through one after NAT.
+ *
+ * Otherwise than there:
+ *   - conntrack says what is part of a connection: its TCP and SCTP have states, its timeouts are its
+ *     own, there are no quotas; it does not forget a connection that the policy refused;
+ *   - an ICMP error whose sender belongs to no device is refused, even about itself: nftables cannot
+ *     compare two addresses;
+ *   - an address of this box that comes in through an unguarded interface is refused, `natAs` or not:
+ *     whom NAT hides only conntrack tells;
+ *   - in audit what is out of place passes, also from a source that is nobody's;
+ *   - UDP-Lite with a right checksum is invalid to kernels whose conntrack takes it for UDP
+ *     (udplite_error()), unless net.netfilter.nf_conntrack_checksum is 0.
  */
 #ifndef ACLGATE_NFT_POLICY_H
 #define ACLGATE_NFT_POLICY_H

@@ -67,7 +67,7 @@ void traffic_settle(struct traffic *traffic, const struct checked *checked)
 			traffic->pool[six][i] = traffic->pool[six][i - 4];
 }
 
-static address_t somebody(const struct traffic *traffic, bool six)
+address_t traffic_somebody(const struct traffic *traffic, bool six)
 {
 	return traffic->pool[six][dice(TRAFFIC_POOL)];
 }
@@ -124,7 +124,7 @@ static uint8_t some_flags(void)
 	return flags[dice(ARRAY_SIZE(flags))];
 }
 
-static void draft_tuple(struct draft *draft, const struct tuple *tuple)
+void traffic_draft(struct draft *draft, const struct tuple *tuple)
 {
 	bool six = !address_is_ipv4(tuple->src);
 
@@ -142,7 +142,7 @@ static void draft_tuple(struct draft *draft, const struct tuple *tuple)
 	}
 }
 
-static struct tuple turned(const struct tuple *tuple)
+struct tuple tuple_turned(const struct tuple *tuple)
 {
 	struct tuple back = { tuple->dst,   tuple->src,	     tuple->dport,
 			      tuple->sport, tuple->protocol, tuple->role };
@@ -152,14 +152,13 @@ static struct tuple turned(const struct tuple *tuple)
 	return back;
 }
 
-/* Few ports, so that they are used again and again. */
-static struct tuple some_tuple(const struct traffic *traffic, const struct naive *naive)
+struct tuple traffic_tuple(const struct traffic *traffic, const struct naive *naive)
 {
 	bool six = dice_once_in(2);
 	uint32_t key = some_key(&naive->checked->ruleset);
 	struct tuple tuple = {
-		.src = somebody(traffic, six),
-		.dst = somebody(traffic, six),
+		.src = traffic_somebody(traffic, six),
+		.dst = traffic_somebody(traffic, six),
 		.sport = (uint16_t)(dice_once_in(4) ? 1 + dice(30) : 40000 + dice(3)),
 		.dport = (uint16_t)key,
 		.protocol = (uint8_t)(key >> 16),
@@ -175,9 +174,9 @@ static struct tuple some_tuple(const struct traffic *traffic, const struct naive
 
 static void draft_new(const struct traffic *traffic, const struct naive *naive, struct draft *draft)
 {
-	struct tuple tuple = some_tuple(traffic, naive);
+	struct tuple tuple = traffic_tuple(traffic, naive);
 
-	draft_tuple(draft, &tuple);
+	traffic_draft(draft, &tuple);
 	draft->flags = dice_once_in(8) ? some_flags() : opening_flags();
 }
 
@@ -203,8 +202,8 @@ static void draft_next(const struct traffic *traffic, const struct naive *naive,
 		draft_new(traffic, naive, draft);
 		return;
 	}
-	tuple = dice_once_in(2) ? flow->tuple : turned(&flow->tuple);
-	draft_tuple(draft, &tuple);
+	tuple = dice_once_in(2) ? flow->tuple : tuple_turned(&flow->tuple);
+	traffic_draft(draft, &tuple);
 	draft->flags = some_flags();
 	if (dice_once_in(20))
 		draft->dport ^= 1;
@@ -223,7 +222,7 @@ static void draft_strange(const struct traffic *traffic, struct draft *draft)
 {
 	bool six = dice_once_in(2);
 
-	draft->src = somebody(traffic, six);
+	draft->src = traffic_somebody(traffic, six);
 	draft_other_icmp(draft, six);
 }
 
@@ -245,7 +244,7 @@ static void quote(const struct traffic *traffic, const struct naive *naive, stru
 		unsigned int at = dice((unsigned int)naive->parts_count);
 		const struct naive_part *part = &naive->parts[at];
 
-		draft_tuple(&inner, &part->tuple);
+		traffic_draft(&inner, &part->tuple);
 		inner.part = true;
 		inner.datagram = part->id;
 		inner.at = dice_once_in(2) ? 8 : 0;
@@ -270,8 +269,8 @@ static void draft_error(const struct traffic *traffic, const struct naive *naive
 
 	quote(traffic, naive, draft, &quoted);
 	six = !address_is_ipv4(quoted.src);
-	draft->src = dice_once_in(2) ? somebody(traffic, six) : quoted.dst;
-	draft->dst = dice_once_in(10) ? somebody(traffic, six) : quoted.src;
+	draft->src = dice_once_in(2) ? traffic_somebody(traffic, six) : quoted.dst;
+	draft->dst = dice_once_in(10) ? traffic_somebody(traffic, six) : quoted.src;
 	draft->protocol = icmp_of(six);
 	draft->icmp = types[six][dice(4)];
 	draft->body = 0;
@@ -283,8 +282,9 @@ static void draft_link(const struct traffic *traffic, struct draft *draft)
 
 	draft->ethernet = true;
 	draft->arp = dice_once_in(10);
-	draft->src = dice_once_in(6) ? parsed(six ? "::" : "0.0.0.0") : somebody(traffic, six);
-	draft->dst = somebody(traffic, six);
+	draft->src = dice_once_in(6) ? parsed(six ? "::" : "0.0.0.0") :
+				       traffic_somebody(traffic, six);
+	draft->dst = traffic_somebody(traffic, six);
 	if (six && dice_once_in(3))
 		draft->src = parsed("fe80::5");
 	if (six && dice_once_in(3))
@@ -325,8 +325,7 @@ static void dress(struct draft *draft)
 		draft->chain[i] = types[dice(i || dice_once_in(2) ? 2 : ARRAY_SIZE(types))];
 }
 
-/* Where a packet of that source comes from, if nobody cheats. */
-static enum origin home_of(const struct checked *checked, address_t source)
+enum origin traffic_home(const struct checked *checked, address_t source)
 {
 	struct who who = opinion_who(checked, source);
 
@@ -351,7 +350,7 @@ static uint32_t some_mark(void)
 
 static void locate(const struct checked *checked, struct scene *scene)
 {
-	enum origin home = home_of(checked, scene->draft.src);
+	enum origin home = traffic_home(checked, scene->draft.src);
 	struct meeting *meeting = &scene->meeting;
 
 	*meeting = (struct meeting){ .mark = MARK_OF_OTHERS };
@@ -461,7 +460,7 @@ static void choose(struct traffic *traffic, const struct naive *naive, struct sc
 	else
 		draft_next(traffic, naive, draft);
 	if (!draft->dst)
-		draft->dst = somebody(traffic, !address_is_ipv4(draft->src));
+		draft->dst = traffic_somebody(traffic, !address_is_ipv4(draft->src));
 	if (dice_once_in(25))
 		dress(draft);
 	locate(naive->checked, scene);
@@ -494,8 +493,8 @@ static void translate(struct traffic *traffic, struct draft *draft)
 	struct nat *nat;
 
 	for (size_t i = 0; i < traffic->nats_count; i++) {
-		const struct tuple before = turned(&traffic->nats[i].before);
-		const struct tuple after = turned(&traffic->nats[i].after);
+		const struct tuple before = tuple_turned(&traffic->nats[i].before);
+		const struct tuple after = tuple_turned(&traffic->nats[i].after);
 
 		if (!same_ends(draft, &after))
 			continue;

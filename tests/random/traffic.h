@@ -37,6 +37,20 @@ struct traffic {
 /* Chooses the addresses that speak, around those that the policy knows. */
 void traffic_settle(struct traffic *traffic, const struct checked *checked);
 
+address_t traffic_somebody(const struct traffic *traffic, bool six);
+
+/* What may open a connection. Few ports, so that they are used again and again. */
+struct tuple traffic_tuple(const struct traffic *traffic, const struct naive *naive);
+
+/* What goes the other way. */
+struct tuple tuple_turned(const struct tuple *tuple);
+
+/* Where a packet of that source comes from, if nobody cheats. */
+enum origin traffic_home(const struct checked *checked, address_t source);
+
+/* A packet of that name; of TCP without flags. */
+void traffic_draft(struct draft *draft, const struct tuple *tuple);
+
 /* @naive tells which connections there are. */
 void traffic_next(struct traffic *traffic, const struct naive *naive, struct scene *ret_scene);
 
