@@ -543,6 +543,23 @@ static int enforce(const struct state *state, const struct gate_policy *policy,
 	return 0;
 }
 
+/* As it was before the load, also what was armed then; put up where somebody had taken it away. */
+static void restore_guard(const struct state *state, const struct guard_status *before,
+			  struct diag *diag)
+{
+	struct guard guard = before->guard, fitting = before->guard;
+	int error = registry_guard(state, &fitting);
+
+	if (error || !before->stands) {
+		gate_fit_guard(state, &guard, 0, diag);
+		return;
+	}
+	guard.mark = fitting.mark;
+	error = guard_put(&guard);
+	if (error)
+		gate_fail(diag, error, "cannot set the guard as it was");
+}
+
 /*
  * A load that fails leaves the policy that was live as it was. Where there was none, the gate stays
  * shut: somebody wanted one.
@@ -555,7 +572,7 @@ static void undo(const struct state *state, const struct guarded *guarded, bool 
 	if (published) {
 		attach_undo(state, guarded);
 		if (guarded->shut)
-			gate_fit_guard(state, &guard, 0, diag);
+			restore_guard(state, &guarded->before, diag);
 	} else if (guarded->nft.stands) {
 		gate_detach_all(state);
 		if (guard.count)
