@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
 #include "load.h"
-#include "mem.h"
 
 static void print_on(void)
 {

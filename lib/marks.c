@@ -7,14 +7,13 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/xt_CONNMARK.h>
 #include <linux/netfilter/xt_MARK.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "mem.h"
-#include "netlink.h"
+#include "nft_dump.h"
 
 struct find {
 	uint32_t bits;
@@ -141,22 +140,6 @@ static bool writes(const struct nlattr *expressions, uint32_t bits)
 	return false;
 }
 
-static const char *family_text(uint8_t family)
-{
-	switch (family) {
-	case NFPROTO_INET:
-		return "inet";
-	case NFPROTO_IPV4:
-		return "ip";
-	case NFPROTO_IPV6:
-		return "ip6";
-	case NFPROTO_NETDEV:
-		return "netdev";
-	default:
-		return "bridge";
-	}
-}
-
 static int on_nft_rule(const void *header, const struct nlattr *const *attributes, void *context)
 {
 	const struct find *find = context;
@@ -167,8 +150,7 @@ static int on_nft_rule(const void *header, const struct nlattr *const *attribute
 	sentence =
 		mem_printf("a rule of the chain \"%s %s %s\" writes them: what it takes the mark "
 			   "from is judged once more, as it is after NAT",
-			   family_text(((const struct nfgenmsg *)header)->nfgen_family),
-			   netlink_text(attributes[NFTA_RULE_TABLE]),
+			   nft_dump_family(header), netlink_text(attributes[NFTA_RULE_TABLE]),
 			   netlink_text(attributes[NFTA_RULE_CHAIN]));
 	find->each(sentence, find->context);
 	return 0;
@@ -177,20 +159,12 @@ static int on_nft_rule(const void *header, const struct nlattr *const *attribute
 int marks_find(uint32_t bits, void (*each)(const char *sentence, void *context), void *context)
 {
 	struct find find = { bits, each, context };
-	const struct nfgenmsg any = { .nfgen_family = NFPROTO_UNSPEC };
-	const struct netlink_dump rules = {
-		.protocol = NETLINK_NETFILTER,
-		.request = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE,
-		.answer = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE,
-		.header = &any,
-		.header_size = sizeof(any),
-		.each = on_nft_rule,
-	};
+	const struct netlink_dump rules = { .each = on_nft_rule };
 	int error = find_routing_rules(&find, AF_INET);
 
 	if (!error)
 		error = find_routing_rules(&find, AF_INET6);
 	if (!error)
-		error = netlink_dump(&rules, &find);
+		error = nft_dump(NFPROTO_UNSPEC, NFT_MSG_GETRULE, NFT_MSG_NEWRULE, &rules, &find);
 	return error == -EOPNOTSUPP ? 0 : error;
 }

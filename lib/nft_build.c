@@ -48,6 +48,17 @@ size_t nft_add_chain(struct nft_builder *builder, const char *name)
 	return table->chains_count++;
 }
 
+size_t nft_add_base(struct nft_builder *builder, const char *name, uint32_t hook, int32_t priority)
+{
+	size_t chain = nft_add_chain(builder, name);
+	struct nft_chain *base = &builder->table.chains[chain];
+
+	base->is_base = true;
+	base->hook = hook;
+	base->priority = priority;
+	return chain;
+}
+
 struct nft_element *nft_add_element(struct nft_set *set)
 {
 	set->elements = mem_grow(set->elements, set->count, &set->capacity, sizeof(*set->elements));

@@ -20,6 +20,7 @@ void nft_add_counter(struct nft_builder *builder, const char *name);
 /* Returns its place in the table. */
 size_t nft_add_set(struct nft_builder *builder, const char *name, const struct nft_key *key);
 size_t nft_add_chain(struct nft_builder *builder, const char *name);
+size_t nft_add_base(struct nft_builder *builder, const char *name, uint32_t hook, int32_t priority);
 
 /* Zeroed; valid until the next one is added. */
 struct nft_element *nft_add_element(struct nft_set *set);

@@ -20,14 +20,13 @@
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
-#include "netlink.h"
+#include "nft_dump.h"
 #include "nft_expr.h"
 
 #define PAGE	      (128 * 1024)
@@ -168,32 +167,20 @@ static int on_table(const void *header, const struct nlattr *const *attributes, 
 	return 0;
 }
 
-static int dump(uint16_t request, uint16_t answer,
-		int (*each)(const void *, const struct nlattr *const *, void *), void *context)
-{
-	const struct nfgenmsg header = { .nfgen_family = NFPROTO_INET };
-	const struct netlink_dump dump = {
-		.protocol = NETLINK_NETFILTER,
-		.request = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | request),
-		.answer = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | answer),
-		.header = &header,
-		.header_size = sizeof(header),
-		.each = each,
-	};
-
-	return netlink_dump(&dump, context);
-}
-
 /* A list that changed while it was told would be told again, and written twice. */
 static int clear(struct existing *existing)
 {
-	int error = dump(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, on_table, existing);
+	const struct netlink_dump tables = { .each = on_table }, sets = { .each = on_set };
+	const struct netlink_dump chains = { .each = on_chain };
+	int error = nft_dump(NFPROTO_INET, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, &tables, existing);
 
 	if (error || !existing->found)
 		return error;
 	flush_rules(existing->batch);
-	error = dump(NFT_MSG_GETSET, NFT_MSG_NEWSET, on_set, existing);
-	return error ? error : dump(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, on_chain, existing);
+	error = nft_dump(NFPROTO_INET, NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, existing);
+	if (error)
+		return error;
+	return nft_dump(NFPROTO_INET, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, &chains, existing);
 }
 
 /* ---------------------------------------------------------------- what shall be there */

@@ -410,12 +410,9 @@ static void add_prerouting(struct backend *backend)
 	struct nft_statement segments = nft_is(NFT_FIELD_SEGMENTS_LEFT, 0, "rt seg-left != 0");
 	struct nft_statement count = counted(backend, REASON_SOURCE_ROUTE);
 	struct nft_statement drop = refused(backend, REASON_SOURCE_ROUTE);
-	size_t chain = nft_add_chain(builder, "prerouting");
-	struct nft_chain *base = &builder->table.chains[chain];
+	size_t chain = nft_add_base(builder, "prerouting", NF_INET_PRE_ROUTING,
+				    NFT_POLICY_PREROUTING);
 
-	base->is_base = true;
-	base->hook = NF_INET_PRE_ROUTING;
-	base->priority = NFT_POLICY_PREROUTING;
 	guarded.invert = segments.invert = true;
 	NFT_RULE(builder, chain, guarded, nft_verdict(NFT_DO_ACCEPT));
 	NFT_RULE(builder, chain, nft_is(NFT_FIELD_IIFTYPE, ARPHRD_ETHER, "meta iiftype ether"),
@@ -458,12 +455,8 @@ static void add_forward(struct backend *backend)
 	struct nft_builder *builder = backend->builder;
 	struct nft_statement inside = nft_lookup(NFT_KEY(NFT_FIELD_IIFNAME), GUARDED);
 	struct nft_statement outside = nft_lookup(NFT_KEY(NFT_FIELD_OIFNAME), GUARDED);
-	size_t chain = nft_add_chain(builder, "forward");
-	struct nft_chain *base = &builder->table.chains[chain];
+	size_t chain = nft_add_base(builder, "forward", NF_INET_FORWARD, NFT_POLICY_FORWARD);
 
-	base->is_base = true;
-	base->hook = NF_INET_FORWARD;
-	base->priority = NFT_POLICY_FORWARD;
 	outside.invert = true;
 	NFT_RULE(builder, chain, inside, nft_verdict(NFT_DO_ACCEPT));
 	NFT_RULE(builder, chain, outside, nft_verdict(NFT_DO_ACCEPT));
@@ -496,12 +489,9 @@ static void add_postrouting(struct backend *backend)
 	struct nft_builder *builder = backend->builder;
 	struct nft_statement guarded = nft_lookup(NFT_KEY(NFT_FIELD_OIFNAME), GUARDED);
 	struct nft_statement is_sent = nft_is(NFT_FIELD_IIF, 0, "iif 0");
-	size_t chain = nft_add_chain(builder, "postrouting");
-	struct nft_chain *base = &builder->table.chains[chain];
+	size_t chain = nft_add_base(builder, "postrouting", NF_INET_POST_ROUTING,
+				    NFT_POLICY_POSTROUTING);
 
-	base->is_base = true;
-	base->hook = NF_INET_POST_ROUTING;
-	base->priority = NFT_POLICY_POSTROUTING;
 	guarded.invert = true;
 	NFT_RULE(builder, chain, guarded, nft_verdict(NFT_DO_ACCEPT));
 	NFT_RULE(builder, chain, is_sent,

@@ -5,30 +5,16 @@
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mem.h"
-#include "netlink.h"
 #include "nft.h"
+#include "nft_dump.h"
 
 /* nft's userdata: types, each with length and value (libnftnl's udata.h) */
 #define UDATA_ELEMENT_COMMENT 0
 #define UDATA_SET_COMMENT     7
-
-static int dump(uint16_t request, uint16_t answer, const struct netlink_dump *more, void *context)
-{
-	const struct nfgenmsg header = { .nfgen_family = NFPROTO_INET };
-	struct netlink_dump dump = *more;
-
-	dump.protocol = NETLINK_NETFILTER;
-	dump.request = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | request);
-	dump.answer = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | answer);
-	dump.header = &header;
-	dump.header_size = sizeof(header);
-	return netlink_dump(&dump, context);
-}
 
 static uint32_t get_be32(const struct nlattr *attribute)
 {
@@ -159,7 +145,7 @@ int nft_read_comment(const char *table, const char *set, char **ret_comment)
 	const struct netlink_dump sets = { .each = on_comment };
 
 	*ret_comment = NULL;
-	return dump(NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, &wanted);
+	return nft_dump(NFPROTO_INET, NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, &wanted);
 }
 
 static int has_comments(const struct nft_table *table)
@@ -186,13 +172,13 @@ int nft_stands(const struct nft_table *table)
 					    .each = on_rule,
 					    .strings = { { NFTA_RULE_TABLE, table->name } } };
 	size_t base_chains = 0, count = 0;
-	int error = dump(NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, &tables, &standing);
+	int error = nft_dump(NFPROTO_INET, NFT_MSG_GETTABLE, NFT_MSG_NEWTABLE, &tables, &standing);
 
 	if (error || !standing.found)
 		return error;
-	error = dump(NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, &chains, &standing);
+	error = nft_dump(NFPROTO_INET, NFT_MSG_GETCHAIN, NFT_MSG_NEWCHAIN, &chains, &standing);
 	if (!error)
-		error = dump(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, &rules, &standing);
+		error = nft_dump(NFPROTO_INET, NFT_MSG_GETRULE, NFT_MSG_NEWRULE, &rules, &standing);
 	for (size_t i = 0; i < table->chains_count; i++) {
 		base_chains += table->chains[i].is_base;
 		count += table->chains[i].count;
@@ -272,7 +258,7 @@ int nft_read_set(const char *table, const char *set,
 					       .strings = { { NFTA_SET_ELEM_LIST_TABLE, table },
 							    { NFTA_SET_ELEM_LIST_SET, set } } };
 
-	return dump(NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, &elements, &reading);
+	return nft_dump(NFPROTO_INET, NFT_MSG_GETSETELEM, NFT_MSG_NEWSETELEM, &elements, &reading);
 }
 
 /* Names first: while one list is being told, another cannot be asked for on the same lines. */
@@ -307,7 +293,7 @@ int nft_read_sets(const char *table, int (*each)(const char *set, void *context)
 {
 	struct naming naming = { .table = table };
 	const struct netlink_dump sets = { .begin = forget_names, .each = on_set };
-	int error = dump(NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, &naming);
+	int error = nft_dump(NFPROTO_INET, NFT_MSG_GETSET, NFT_MSG_NEWSET, &sets, &naming);
 
 	for (size_t i = 0; i < naming.count && !error; i++)
 		error = each(naming.names[i], context);
@@ -346,5 +332,5 @@ int nft_read_counters(const char *table, struct nft_counter *counters, size_t co
 	const struct netlink_dump objects = { .each = on_object,
 					      .strings = { { NFTA_OBJ_TABLE, table } } };
 
-	return dump(NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, &objects, &counting);
+	return nft_dump(NFPROTO_INET, NFT_MSG_GETOBJ, NFT_MSG_NEWOBJ, &objects, &counting);
 }

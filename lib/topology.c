@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include <string.h>
 
 #include "mem.h"
-#include "netlink.h"
+#include "nft_dump.h"
 
 /* Not in the headers of Debian 12 (include/uapi/linux/netfilter/nf_tables.h of 6.17). */
 #define DEVICE_PREFIX 2
@@ -283,29 +282,13 @@ static const struct interface *find_listed(const struct search *search,
 	return NULL;
 }
 
-/* As `nft` writes them; there are flowtables in these families alone. */
-static const char *family_text(uint8_t family)
-{
-	switch (family) {
-	case NFPROTO_INET:
-		return "inet";
-	case NFPROTO_IPV4:
-		return "ip";
-	case NFPROTO_IPV6:
-		return "ip6";
-	default:
-		return "?";
-	}
-}
-
 static int on_flowtable(const void *header, const struct nlattr *const *attributes, void *context)
 {
 	const struct nlattr *hook[NFTA_FLOWTABLE_HOOK_MAX + 1];
-	_free_ char *where =
-		mem_printf("in the flowtable \"%s %s %s\", whose packets " AROUND,
-			   family_text(((const struct nfgenmsg *)header)->nfgen_family),
-			   netlink_text(attributes[NFTA_FLOWTABLE_TABLE]),
-			   netlink_text(attributes[NFTA_FLOWTABLE_NAME]));
+	_free_ char *where = mem_printf("in the flowtable \"%s %s %s\", whose packets " AROUND,
+					nft_dump_family(header),
+					netlink_text(attributes[NFTA_FLOWTABLE_TABLE]),
+					netlink_text(attributes[NFTA_FLOWTABLE_NAME]));
 	const struct interface *listed;
 	struct search *search = context;
 
@@ -329,17 +312,9 @@ static int on_flowtable(const void *header, const struct nlattr *const *attribut
  */
 static int check_flowtables(struct search *search)
 {
-	const struct nfgenmsg any = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
-	const struct netlink_dump flowtables = {
-		.protocol = NETLINK_NETFILTER,
-		.request = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETFLOWTABLE,
-		.answer = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWFLOWTABLE,
-		.header = &any,
-		.header_size = sizeof(any),
-		.begin = forget_obstacle,
-		.each = on_flowtable,
-	};
-	int error = netlink_dump(&flowtables, search);
+	const struct netlink_dump flowtables = { .begin = forget_obstacle, .each = on_flowtable };
+	int error = nft_dump(NFPROTO_UNSPEC, NFT_MSG_GETFLOWTABLE, NFT_MSG_NEWFLOWTABLE,
+			     &flowtables, search);
 
 	if (error)
 		forget_obstacle(search);

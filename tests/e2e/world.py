@@ -160,6 +160,16 @@ class World(Network):
             env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
+    @contextlib.contextmanager
+    def using(self, backend):
+        """What is loaded in the block is enforced by this one; nothing is left of it."""
+        self.backend = backend
+        try:
+            yield
+        finally:
+            self.backend = "auto"
+            self.aclctl("unload", "--open")
+
     def status(self):
         result = self.aclctl("status", "--json")
         assert result.returncode in (0, 3), f"status: {result.returncode}: {result.stderr}"

@@ -2,7 +2,6 @@
 """The same by nftables alone: the story, the hostile VPS, every path, and what a second load takes away,
 just as they are for BPF."""
 
-import contextlib
 import datetime
 import time
 
@@ -32,16 +31,6 @@ class Named:
 
     def skip(self, name, reason):
         return self._report.skip(f"{self._title}: {name}", reason)
-
-
-@contextlib.contextmanager
-def _by_nftables(world):
-    world.backend = "nft"
-    try:
-        yield
-    finally:
-        world.backend = "auto"
-        world.aclctl("unload", "--open")
 
 
 def _check_backend(world, report):
@@ -166,7 +155,7 @@ def _check_shut(world, report):
 
 def run(world, report):
     report = Named(report)
-    with _by_nftables(world):
+    with world.using("nft"):
         _check_backend(world, report)
         _check_counters(world, report)
         _check_switch(world, report)
