@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Public keys of WireGuard: Curve25519, in text base64 as wg(8) prints them. */
+#ifndef ACLGATE_KEY_H
+#define ACLGATE_KEY_H
+
+#include <stdint.h>
+
+#define KEY_BYTES 32
+#define KEY_TEXT  45 /* with its NUL */
+
+/* 0, or -EINVAL: not 44 characters that wg(8) would print for some key. */
+int key_parse(const char *text, uint8_t ret_key[KEY_BYTES]);
+
+/* Returns @ret_text. */
+const char *key_format(const uint8_t key[KEY_BYTES], char ret_text[KEY_TEXT]);
+
+#endif
