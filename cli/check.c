@@ -62,7 +62,7 @@ int command_check(const struct options *options, char **arguments)
 	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), NULL,
 			    &unreadable);
 	if (!error)
-		check_tests(&checked);
+		check_tests(&checked, SEVERITY_ERROR);
 	if (error && !checked.diag.errors) {
 		print_error("%s: %s", unreadable, strerror(-error));
 		code = exit_code_of(error);

@@ -53,6 +53,7 @@ struct command {
 
 int command_check(const struct options *options, char **arguments);
 int command_load(const struct options *options, char **arguments);
+int command_restore(const struct options *options, char **arguments);
 int command_test(const struct options *options, char **arguments);
 int command_can(const struct options *options, char **arguments);
 int command_status(const struct options *options, char **arguments);

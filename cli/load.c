@@ -45,21 +45,6 @@ static void print_report(const struct load_report *report, const struct checked 
 	       hash);
 }
 
-static bool find_backend(const char *name, enum backend *ret_backend)
-{
-	static const char *const names[] = {
-		[BACKEND_AUTO] = "auto", [BACKEND_BPF] = "bpf", [BACKEND_NFT] = "nft"
-	};
-
-	for (enum backend backend = 0; backend < ARRAY_SIZE(names); backend++) {
-		if (strcmp(name, names[backend]))
-			continue;
-		*ret_backend = backend;
-		return true;
-	}
-	return false;
-}
-
 static int load(const struct options *options, enum backend backend, struct checked *checked)
 {
 	struct state state = state_get();
@@ -84,7 +69,7 @@ int command_load(const struct options *options, char **arguments)
 	struct box box = {};
 	int error, code;
 
-	if (options->backend && !find_backend(options->backend, &backend)) {
+	if (options->backend && wanted_backend(options->backend, &backend)) {
 		print_error("--backend takes \"auto\", \"bpf\" or \"nft\", not \"%s\"",
 			    options->backend);
 		return EXIT_USAGE;
@@ -97,7 +82,7 @@ int command_load(const struct options *options, char **arguments)
 	error = check_files(&checked, arguments[0], inventory_or_default(options->inventory), &box,
 			    &unreadable);
 	if (!error)
-		check_tests(&checked);
+		check_tests(&checked, SEVERITY_ERROR);
 	if (error && !checked.diag.errors) {
 		print_error("%s: %s", unreadable, strerror(-error));
 		code = exit_code_of(error);
@@ -114,6 +99,28 @@ int command_load(const struct options *options, char **arguments)
 	}
 	checked_free(&checked);
 	box_free(&box);
+	return code;
+}
+
+int command_restore(const struct options *options, char **arguments)
+{
+	struct state state = state_get();
+	struct load_again again = {};
+	struct checked *checked = &again.checked;
+	int error = load_again(&state, &again);
+	int code = error ? exit_code_of(error) : EXIT_DONE;
+
+	(void)arguments;
+	print_diag(&checked->diag, &checked->sources);
+	if (code == EXIT_PRIVILEGE)
+		print_error("loading needs root: try sudo");
+	if (error == -ENODEV && !checked->diag.errors) {
+		puts("no guarded interface is there: all are shut until they are");
+		code = EXIT_DONE;
+	} else if (!error) {
+		print_report(&again.report, checked, options);
+	}
+	load_again_free(&again);
 	return code;
 }
 

@@ -11,6 +11,8 @@
 static const struct command commands[] = {
 	{ "load", "FILE", "check FILE, then enforce it in place of the loaded policy", "iIBnj", 1,
 	  1, command_load },
+	{ "restore", "", "enforce once more what was loaded last, as this machine is now", "j", 0,
+	  0, command_restore },
 	{ "check", "FILE", "parse, resolve and compile FILE and run its tests", "ipj", 1, 1,
 	  command_check },
 	{ "test", "FILE", "run the tests of FILE and show each", "ij", 1, 1, command_test },

@@ -85,17 +85,17 @@ bool check_expectation(const struct table *table, const struct expectation *expe
 	return check_reach(&question, &answer);
 }
 
-void check_tests(struct checked *checked)
+void check_tests(struct checked *checked, enum severity severity)
 {
 	for (size_t i = 0; i < checked->ruleset.expectations_count; i++) {
 		const struct expectation *expectation = &checked->ruleset.expectations[i];
 
 		if (check_expectation(&checked->table, expectation))
 			continue;
-		diag_error(&checked->diag, expectation->dst.place,
-			   "test failed: %s -> %s: expected %s, got %s", expectation->src.text,
-			   expectation->dst.text, expectation->allow ? "ALLOWED" : "DENIED",
-			   expectation->allow ? "DENIED" : "ALLOWED");
+		diag_add(&checked->diag, severity, expectation->dst.place,
+			 "test failed: %s -> %s: expected %s, got %s", expectation->src.text,
+			 expectation->dst.text, expectation->allow ? "ALLOWED" : "DENIED",
+			 expectation->allow ? "DENIED" : "ALLOWED");
 	}
 }
 

@@ -53,8 +53,8 @@ struct answer {
  */
 bool check_reach(const struct question *question, struct answer *ret_answer);
 
-/* Runs the `tests` section of a policy without errors: each entry that fails becomes one. */
-void check_tests(struct checked *checked);
+/* Runs the `tests` section of a policy without errors: each entry that fails becomes a finding. */
+void check_tests(struct checked *checked, enum severity severity);
 
 /* Whether an entry of the `tests` section holds. */
 bool check_expectation(const struct table *table, const struct expectation *expectation);

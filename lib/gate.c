@@ -28,7 +28,7 @@
 /* One to guard. */
 struct interface {
 	const char *name;
-	uint32_t ifindex;
+	uint32_t ifindex; /* 0: it is not there, and awaited */
 	uint32_t link_header;
 	uint32_t slot;
 	struct kernel_loading *loading; /* ... `programs`, since prepare() */
@@ -87,19 +87,33 @@ static int find_interface(const char *name, struct diag *diag, struct interface 
 }
 
 /* Checks before anything is touched. */
-static int find_interfaces(const struct table *table, struct diag *diag, struct guarded *guarded)
+static int find_interfaces(const struct gate_policy *policy, struct diag *diag,
+			   struct guarded *guarded)
 {
+	const struct table *table = policy->table;
+	size_t found = 0;
 	int error = 0;
 
 	gate_build(guarded->build);
-	for (size_t i = 0; i < table->interfaces_count && !error; i++)
-		error = find_interface(table->interfaces[i], diag, &guarded->items[i]);
+	for (size_t i = 0; i < table->interfaces_count && !error; i++) {
+		struct interface *interface = &guarded->items[i];
+
+		interface->name = table->interfaces[i];
+		if (policy->awaits && !if_nametoindex(interface->name)) {
+			diag_warning(diag, PLACE_NONE,
+				     "\"%s\" is not there: it is shut until it is",
+				     interface->name);
+			continue;
+		}
+		found++;
+		error = find_interface(interface->name, diag, interface);
+	}
 	for (size_t i = 0; i < table->interfaces_count; i++) {
 		guarded->items[i].early = table->early & 1u << i;
 		guarded->items[i].mark_bit = table->mark_bit;
 	}
 	guarded->count = table->interfaces_count;
-	return error;
+	return error || found ? error : -ENODEV;
 }
 
 /* Of the directory itself or, where it is not there yet, of the closest one above it. */
@@ -136,7 +150,7 @@ static int prepare_pins(const struct state *state, struct diag *diag)
 static int check_renamed(const struct registry *registry, const struct interface *interface,
 			 struct diag *diag)
 {
-	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX; slot++) {
+	for (uint32_t slot = 0; slot < GATE_GUARDED_MAX && interface->ifindex; slot++) {
 		const struct gate_interface *known = &registry->items[slot];
 
 		if (!known->name[0] || known->ifindex != interface->ifindex ||
@@ -347,7 +361,7 @@ static bool is_running(const struct state *state, const struct interface *interf
 	_close_ int names = kernel_map_open(state->pins, "interfaces");
 	struct gate_interface entry;
 
-	if (names < 0 || kernel_map_get(names, &interface->slot, &entry) ||
+	if (!interface->ifindex || names < 0 || kernel_map_get(names, &interface->slot, &entry) ||
 	    entry.ifindex != interface->ifindex || entry.mark_bit != interface->mark_bit ||
 	    memcmp(entry.build, build, sizeof(entry.build)))
 		return false;
@@ -372,7 +386,7 @@ static int prepare(const struct state *state, struct guarded *guarded, struct di
 		struct interface *interface = &guarded->items[i];
 
 		interface->running = is_running(state, interface, guarded->build);
-		if (interface->running)
+		if (interface->running || !interface->ifindex)
 			continue;
 		error = begin_programs(state, interface, diag);
 	}
@@ -411,9 +425,14 @@ static int attach_all(const struct state *state, const struct guarded *guarded, 
 {
 	int error = 0;
 
-	for (size_t i = 0; i < guarded->count && !error; i++)
-		if (!guarded->items[i].running)
-			error = attach(state, &guarded->items[i], guarded->build, diag);
+	for (size_t i = 0; i < guarded->count && !error; i++) {
+		const struct interface *interface = &guarded->items[i];
+
+		if (!interface->ifindex)
+			error = register_interface(state, interface, NULL);
+		else if (!interface->running)
+			error = attach(state, interface, guarded->build, diag);
+	}
 	return error;
 }
 
@@ -642,7 +661,7 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
 	      uint32_t *ret_number)
 {
 	struct guarded guarded = {};
-	int error = find_interfaces(policy->table, diag, &guarded);
+	int error = find_interfaces(policy, diag, &guarded);
 
 	if (!error)
 		error = read_nft(&guarded, diag);

@@ -20,6 +20,7 @@
  * CPU enforces the new generation, whose number is then in *ret_number. Otherwise a negative errno
  * and an error in @diag, and the policy that was live is live; where there was none, nothing is
  * left behind. What is guarded and not in the policy is released; policy->slots are filled in.
+ * -ENODEV without an error in @diag: the policy awaits its interfaces, and none is there.
  */
 int gate_load(const struct state *state, struct gate_policy *policy, struct diag *diag,
 	      uint32_t *ret_number);

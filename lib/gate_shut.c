@@ -26,7 +26,7 @@ static int detach(const struct state *state, const struct gate_interface *interf
 		struct hook hook = registry_hook(state, interface->name, interface->ifindex,
 						 direction);
 
-		error = hook_detach(&hook);
+		error = interface->ifindex ? hook_detach(&hook) : 0;
 		if (!error)
 			error = hook_detach_early(&hook);
 	}

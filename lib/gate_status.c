@@ -39,7 +39,7 @@ static enum gate_enforcement enforcement_of(const struct state *state,
 	enum gate_enforcement worst = ENFORCED;
 	_free_ char *obstacle = NULL;
 
-	if (if_nametoindex(interface->name) != interface->ifindex)
+	if (!registry_is_there(interface))
 		return ENFORCED_NOT_ABSENT;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
 		struct hook hook = registry_hook(state, interface->name, interface->ifindex,

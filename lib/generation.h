@@ -6,6 +6,7 @@
 #ifndef ACLGATE_GENERATION_H
 #define ACLGATE_GENERATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "diag.h"
@@ -18,6 +19,7 @@ struct gate_policy {
 	struct ids *ids; /* that have an id for every device and rule of the table */
 	uint8_t sha256[32];
 	uint64_t loaded; /* seconds since the epoch */
+	bool awaits;	 /* interfaces that are not there: they are shut until they are */
 	uint32_t after;	 /* number of the policy before, where that is no generation; 0: none */
 	/* of table->interfaces, in the kernel: programs keep the slot that they were attached with */
 	uint32_t slots[GATE_GUARDED_MAX];

@@ -4,47 +4,75 @@
 #include <errno.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "digest.h"
+#include "load_parts.h"
 #include "mem.h"
 
-static void remove_copy(const struct state *state, const char *name)
-{
-	_free_ char *path = state_path(state->dir, name);
+static const char *const copies[] = { LOAD_INVENTORY, LOAD_POLICY, WANTED_OPTIONS, WANTED_GUARDED };
 
-	unlink(path);
+static bool is_guarded(const struct gate_status *status, const char *name)
+{
+	for (size_t i = 0; i < status->interfaces_count; i++)
+		if (!strcmp(status->interfaces[i].interface.name, name))
+			return true;
+	return false;
 }
 
-/* By name: at boot the guard is there before the interfaces, and before anything reads a policy. */
-static int store_guarded(const struct state *state, const struct table *table)
+/* What is guarded from now on: what the policy says, and what no policy did: it was shut by hand. */
+static void want_guarded(const struct state *state, const struct table *table,
+			 struct wanted *wanted)
 {
-	char names[GATE_GUARDED_MAX * (IFNAMSIZ + 1)] = "";
-	size_t size = 0;
+	struct gate_status before = {};
+	struct guard_status guard;
 
+	wanted->guarded_count = 0;
 	for (size_t i = 0; i < table->interfaces_count; i++)
-		size += (size_t)snprintf(names + size, sizeof(names) - size, "%s\n",
-					 table->interfaces[i]);
-	return state_write(state, LOAD_GUARDED, names, size);
+		wanted_guard(wanted, table->interfaces[i]);
+	if (guard_read(0, &guard))
+		return;
+	gate_status(state, &before); /* or nothing is loaded */
+	for (size_t i = 0; i < guard.guard.count; i++)
+		if (!is_guarded(&before, guard.guard.places[i].name))
+			wanted_guard(wanted, guard.guard.places[i].name);
 }
 
-static int store(const struct state *state, const struct checked *checked)
+static int prepare_text(const struct state *state, const char *name, char *text)
+{
+	_free_ char *freed = text;
+
+	return state_prepare(state, name, text, strlen(text));
+}
+
+static int prepare_copies(const struct state *state, const struct checked *checked,
+			  struct wanted *wanted)
 {
 	const struct sources *sources = &checked->sources;
-	const struct source *policy = &sources->items[0];
-	int error = store_guarded(state, &checked->table);
+	int error = 0;
 
+	want_guarded(state, &checked->table, wanted);
+	for (size_t i = 0; i < sources->count && !error; i++)
+		error = state_prepare(state, i ? LOAD_INVENTORY : LOAD_POLICY,
+				      sources->items[i].text, sources->items[i].size);
 	if (!error)
-		error = state_write(state, LOAD_POLICY, policy->text, policy->size);
-	if (error)
-		return error;
-	if (sources->count == 1) {
-		remove_copy(state, LOAD_INVENTORY);
-		return 0;
-	}
-	return state_write(state, LOAD_INVENTORY, sources->items[1].text, sources->items[1].size);
+		error = prepare_text(state, WANTED_OPTIONS, wanted_options_text(wanted));
+	return error ? error : prepare_text(state, WANTED_GUARDED, wanted_guarded_text(wanted));
+}
+
+static int commit_copies(const struct state *state, const struct checked *checked)
+{
+	int error = 0;
+
+	if (checked->sources.count == 1)
+		error = state_remove(state, LOAD_INVENTORY);
+	for (size_t i = checked->sources.count == 1; i < ARRAY_SIZE(copies) && !error; i++)
+		error = state_commit(state, copies[i]);
+	return error;
 }
 
 static void warn_absent(const struct table *table, struct diag *diag)
@@ -100,26 +128,53 @@ static int prepare_ids(const struct state *state, struct checked *checked, struc
 	return error;
 }
 
-static int load_numbered(const struct state *state, struct checked *checked, struct ids *ids,
-			 struct load_report *report)
+/* When somebody loaded the policy that is loaded again. */
+static uint64_t stored_at(const struct state *state)
 {
-	struct gate_policy policy = { .table = &checked->table,
+	_free_ char *path = state_path(state->dir, LOAD_POLICY);
+	struct stat file;
+
+	return (uint64_t)(stat(path, &file) ? time(NULL) : file.st_mtime);
+}
+
+static int enforce(struct loading *loading, struct ids *ids)
+{
+	struct gate_policy policy = { .table = &loading->checked->table,
 				      .ids = ids,
-				      .loaded = (uint64_t)time(NULL) };
-	struct diag *diag = &checked->diag;
-	int error;
+				      .loaded = loading->again ? stored_at(loading->state) :
+								 (uint64_t)time(NULL),
+				      .awaits = loading->again };
+	struct diag *diag = &loading->checked->diag;
+	struct load_report *report = &loading->report;
 
 	memcpy(policy.sha256, report->sha256, sizeof(policy.sha256));
-	error = report->backend == BACKEND_NFT ?
-			gate_load_nft(state, &policy, diag, &report->generation) :
-			gate_load(state, &policy, diag, &report->generation);
-	if (error)
+	return report->backend == BACKEND_NFT ?
+		       gate_load_nft(loading->state, &policy, diag, &report->generation) :
+		       gate_load(loading->state, &policy, diag, &report->generation);
+}
+
+static int enforce_and_keep(struct loading *loading, struct ids *ids)
+{
+	const struct state *state = loading->state;
+	struct diag *diag = &loading->checked->diag;
+	int error;
+
+	digest_format(loading->report.sha256, loading->wanted.sha256);
+	error = loading->again ? 0 : prepare_copies(state, loading->checked, &loading->wanted);
+	if (error) {
+		diag_error(diag, PLACE_NONE, "cannot write to %s: %s", state->dir,
+			   strerror(-error));
 		return error;
-	error = store(state, checked);
+	}
+	error = enforce(loading, ids);
+	if (error || loading->again)
+		return error;
+	error = commit_copies(state, loading->checked);
+	if (!error)
+		error = wanted_write_opened(state, false);
 	if (error)
 		diag_warning(diag, PLACE_NONE,
-			     "the policy is enforced, but its copy in %s is not "
-			     "written: %s",
+			     "the policy is enforced, but its copy in %s is not written: %s",
 			     state->dir, strerror(-error));
 	return 0;
 }
@@ -153,7 +208,7 @@ static void hashing_finish(struct hashing *hashing)
 		pthread_join(hashing->thread, NULL);
 }
 
-static int lock_or_tell(const struct state *state, struct diag *diag)
+int load_lock(const struct state *state, struct diag *diag)
 {
 	int lock = state_lock(state);
 
@@ -184,33 +239,46 @@ static enum backend choose(const struct state *state, enum backend wanted, struc
 	return BACKEND_NFT;
 }
 
+int load_locked(struct loading *loading)
+{
+	struct hashing hashing = { .sources = &loading->checked->sources };
+	struct ids ids = {};
+	int error;
+
+	hashing_start(&hashing);
+	error = prepare_ids(loading->state, loading->checked, &ids);
+	hashing_finish(&hashing);
+	memcpy(loading->report.sha256, hashing.sha256, sizeof(hashing.sha256));
+	loading->report.backend = choose(loading->state, loading->wanted.backend,
+					 &loading->checked->diag);
+	if (!error)
+		error = enforce_and_keep(loading, &ids);
+	ids_free(&ids);
+	return error;
+}
+
 int load_checked(const struct state *state, struct checked *checked, enum backend backend,
 		 struct load_report *ret_report)
 {
-	_close_ int lock = lock_or_tell(state, &checked->diag);
-	struct hashing hashing = { .sources = &checked->sources };
-	struct load_report report = {};
-	struct ids ids = {};
+	_close_ int lock = load_lock(state, &checked->diag);
+	struct loading loading = { .state = state,
+				   .checked = checked,
+				   .wanted = { .backend = backend } };
 	int error;
 
 	if (lock < 0)
 		return lock;
-	hashing_start(&hashing);
-	error = prepare_ids(state, checked, &ids);
-	hashing_finish(&hashing);
-	memcpy(report.sha256, hashing.sha256, sizeof(report.sha256));
-	report.backend = choose(state, backend, &checked->diag);
+	if (checked->interface)
+		strncpy(loading.wanted.interface, checked->interface, IFNAMSIZ - 1);
+	error = load_locked(&loading);
 	if (!error)
-		error = load_numbered(state, checked, &ids, &report);
-	ids_free(&ids);
-	if (!error)
-		*ret_report = report;
+		*ret_report = loading.report;
 	return error;
 }
 
 int load_undo(const struct state *state, bool open, struct diag *diag)
 {
-	_close_ int lock = lock_or_tell(state, diag);
+	_close_ int lock = load_lock(state, diag);
 	int error;
 
 	if (lock < 0)
@@ -218,53 +286,9 @@ int load_undo(const struct state *state, bool open, struct diag *diag)
 	error = open ? gate_open(state, diag) : gate_unload(state, diag);
 	if (error)
 		return error;
-	remove_copy(state, LOAD_POLICY);
-	remove_copy(state, LOAD_INVENTORY);
-	if (open)
-		remove_copy(state, LOAD_GUARDED);
-	remove_copy(state, "ids"); /* the counters went with the pins */
+	for (size_t i = 0; i < ARRAY_SIZE(copies); i++)
+		if (open || strcmp(copies[i], WANTED_GUARDED))
+			state_remove(state, copies[i]);
+	state_remove(state, "ids"); /* the counters went with the pins */
 	return 0;
-}
-
-/* Without a policy ever loaded it is the one that policies guard if they say nothing. */
-static int shut_stored(const struct state *state, struct diag *diag)
-{
-	_free_ char *path = state_path(state->dir, LOAD_GUARDED);
-	const char *names[GATE_GUARDED_MAX] = { "wg0" };
-	struct sources sources = {};
-	size_t count = 0;
-	int error = sources_read(&sources, path);
-
-	if (error >= 0)
-		for (char *name = strtok(sources.items[0].text, "\n");
-		     name && count < GATE_GUARDED_MAX; name = strtok(NULL, "\n"))
-			names[count++] = name;
-	if (error >= 0 || error == -ENOENT)
-		error = gate_shut(state, names, count ? count : 1, diag);
-	else
-		diag_error(diag, PLACE_NONE, "%s: %s", path, strerror(-error));
-	sources_free(&sources);
-	return error;
-}
-
-int load_guard(const struct state *state, const char *interface, struct diag *diag)
-{
-	_close_ int lock = lock_or_tell(state, diag);
-
-	if (lock < 0)
-		return lock;
-	return interface ? gate_shut(state, &interface, 1, diag) : shut_stored(state, diag);
-}
-
-int load_unguard(const struct state *state, struct diag *diag)
-{
-	_close_ int lock = lock_or_tell(state, diag);
-	int error;
-
-	if (lock < 0)
-		return lock;
-	error = guard_remove();
-	if (error)
-		diag_error(diag, PLACE_NONE, "cannot remove the guard: %s", strerror(-error));
-	return error;
 }

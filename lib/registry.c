@@ -40,10 +40,15 @@ struct hook registry_hook(const struct state *state, const char *name, uint32_t 
 	return (struct hook){ state->pins, name, ifindex, direction };
 }
 
+bool registry_is_there(const struct gate_interface *interface)
+{
+	return interface->ifindex && if_nametoindex(interface->name) == interface->ifindex;
+}
+
 /* Its ifindex, if packets meet our programs both ways. */
 static uint32_t armed(const struct state *state, const struct gate_interface *interface)
 {
-	if (if_nametoindex(interface->name) != interface->ifindex)
+	if (!registry_is_there(interface))
 		return 0;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
 		struct hook hook = registry_hook(state, interface->name, interface->ifindex,

@@ -24,6 +24,9 @@ uint32_t registry_find(const struct registry *registry, const char *name);
 int registry_write(const struct state *state, uint32_t slot,
 		   const struct gate_interface *interface);
 
+/* The interface is there, and the one that was guarded, not another one of that name. */
+bool registry_is_there(const struct gate_interface *interface);
+
 struct hook registry_hook(const struct state *state, const char *name, uint32_t ifindex,
 			  enum direction direction);
 

@@ -46,7 +46,7 @@ int state_mkdir(const char *path, unsigned int mode)
 	return mkdir(path, mode) && errno != EEXIST ? -errno : 0;
 }
 
-int state_lock(const struct state *state)
+static int lock(const struct state *state, int operation)
 {
 	_free_ char *path = state_path(state->run, "lock");
 	_close_ int fd = -1;
@@ -57,10 +57,20 @@ int state_lock(const struct state *state)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX))
+	while (flock(fd, operation))
 		if (errno != EINTR)
 			return -errno;
 	return TAKE_FD(fd);
+}
+
+int state_lock(const struct state *state)
+{
+	return lock(state, LOCK_EX);
+}
+
+int state_try_lock(const struct state *state)
+{
+	return lock(state, LOCK_EX | LOCK_NB);
 }
 
 static int write_all(int fd, const char *bytes, size_t size)
@@ -78,22 +88,50 @@ static int write_all(int fd, const char *bytes, size_t size)
 	return fsync(fd) ? -errno : 0;
 }
 
-int state_write(const struct state *state, const char *name, const void *bytes, size_t size)
+static char *prepared_path(const struct state *state, const char *name)
 {
-	_free_ char *path = state_path(state->dir, name);
-	_free_ char *temporary = mem_printf("%s.new", path);
+	return mem_printf("%s/%s.new", state->dir, name);
+}
+
+int state_prepare(const struct state *state, const char *name, const void *bytes, size_t size)
+{
+	_free_ char *path = prepared_path(state, name);
 	_close_ int fd = -1;
 	int error = state_mkdir(state->dir, 0750);
 
 	if (error)
 		return error;
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
 	error = write_all(fd, bytes, size);
-	if (!error && rename(temporary, path))
-		error = -errno;
 	if (error)
-		unlink(temporary);
+		unlink(path);
 	return error;
+}
+
+int state_commit(const struct state *state, const char *name)
+{
+	_free_ char *path = state_path(state->dir, name);
+	_free_ char *prepared = prepared_path(state, name);
+
+	int error = rename(prepared, path) ? -errno : 0;
+
+	if (error)
+		unlink(prepared);
+	return error;
+}
+
+int state_write(const struct state *state, const char *name, const void *bytes, size_t size)
+{
+	int error = state_prepare(state, name, bytes, size);
+
+	return error ? error : state_commit(state, name);
+}
+
+int state_remove(const struct state *state, const char *name)
+{
+	_free_ char *path = state_path(state->dir, name);
+
+	return unlink(path) && errno != ENOENT ? -errno : 0;
 }

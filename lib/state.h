@@ -23,11 +23,24 @@ struct state state_get(void);
  */
 int state_lock(const struct state *state);
 
+/* The same, but waits for nobody: -EAGAIN. */
+int state_try_lock(const struct state *state);
+
 /* "dir/name", which the caller frees. */
 char *state_path(const char *dir, const char *name);
 
 /* Replaces the file in one step: after a crash it is either the old or the new one. */
 int state_write(const struct state *state, const char *name, const void *bytes, size_t size);
+
+/*
+ * The same in two: what a full disk, say, makes fail is done before the new file counts. What is
+ * prepared is forgotten by the next preparation. Return 0 or -errno.
+ */
+int state_prepare(const struct state *state, const char *name, const void *bytes, size_t size);
+int state_commit(const struct state *state, const char *name);
+
+/* Removes a file; none is no error. */
+int state_remove(const struct state *state, const char *name);
 
 /* Creates a directory and those above it. Returns 0 or -errno. */
 int state_mkdir(const char *path, unsigned int mode);

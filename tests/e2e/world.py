@@ -99,11 +99,19 @@ class World(Network):
     def pins(self):
         return self._pins
 
+    @property
+    def state(self):
+        return self._folder / "state"
+
+    @property
+    def run_directory(self):
+        return self._folder / "run"
+
     def environment(self):
         return os.environ | {
             "ACLGATE_PIN_DIR": str(self._pins),
-            "ACLGATE_STATE_DIR": str(self._folder / "state"),
-            "ACLGATE_RUN_DIR": str(self._folder / "run"),
+            "ACLGATE_STATE_DIR": str(self.state),
+            "ACLGATE_RUN_DIR": str(self.run_directory),
         }
 
     def aclctl(self, *arguments, program=BUILD / "cli" / "aclctl", wrapper=(), **options):

@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	add_sources(&checked.sources, (const char *)data, size);
 	if (!check_sources(&checked, NULL)) {
-		check_tests(&checked);
+		check_tests(&checked, SEVERITY_ERROR);
 		nowhere = fopen("/dev/null", "w");
 		table_print(&checked.table, nowhere);
 		fclose(nowhere);

@@ -172,7 +172,7 @@ START_TEST(two_files)
 		scratch_write("inventory", files[_i].inventory, strlen(files[_i].inventory));
 	error = check_files(&checked, policy_path, inventory, NULL, &unreadable);
 	if (!error)
-		check_tests(&checked);
+		check_tests(&checked, SEVERITY_ERROR);
 	ck_assert_int_eq(error, files[_i].error);
 	if (files[_i].unreadable)
 		ck_assert_str_eq(strrchr(unreadable, '/') + 1, files[_i].unreadable);

@@ -86,6 +86,24 @@ START_TEST(write_and_replace)
 }
 END_TEST
 
+START_TEST(prepare_and_commit)
+{
+	struct state state = state_here();
+
+	ck_assert_int_eq(replace(&state, "old"), 0);
+	ck_assert_int_eq(state_prepare(&state, "policy.json", "forgotten", 9), 0);
+	ck_assert_int_eq(state_prepare(&state, "policy.json", "new", 3), 0);
+	expect_file("policy.json", "old");
+	ck_assert_int_eq(state_commit(&state, "policy.json"), 0);
+	expect_file("policy.json", "new");
+	ck_assert_int_eq(state_commit(&state, "policy.json"), -ENOENT);
+	expect_file("policy.json", "new");
+	ck_assert_int_eq(state_remove(&state, "policy.json"), 0);
+	ck_assert_int_eq(state_remove(&state, "policy.json"), 0);
+	ck_assert_uint_eq(scratch_entries(), 0);
+}
+END_TEST
+
 /* Others read secrets in a policy: who is who. */
 START_TEST(modes)
 {
@@ -227,8 +245,12 @@ START_TEST(lock)
 	ck_assert_int_ge(fd, 0);
 	ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC); /* no child keeps it */
 	ck_assert(is_locked());
+	ck_assert_int_eq(state_try_lock(&state), -EAGAIN);
 	close(fd);
 	ck_assert(!is_locked());
+	fd = state_try_lock(&state);
+	ck_assert(is_locked());
+	close(fd);
 }
 END_TEST
 
@@ -281,6 +303,7 @@ Suite *unit_suite(void)
 	unit_add(suite, places, ARRAY_SIZE(environments));
 	unit_add(suite, path, 1);
 	scratch_add(suite, write_and_replace, 1);
+	scratch_add(suite, prepare_and_commit, 1);
 	scratch_add(suite, modes, 1);
 	scratch_add(suite, full, 1);
 	scratch_add(suite, left_behind, 1);
