@@ -49,6 +49,14 @@ static int prepare_text(const struct state *state, const char *name, char *text)
 	return state_prepare(state, name, text, strlen(text));
 }
 
+/* Names that are too long for an interface were errors of the policy. */
+static void want_outside(const struct table *table, struct wanted *wanted)
+{
+	wanted->outside_count = table->outside_count;
+	for (size_t i = 0; i < table->outside_count; i++)
+		strncpy(wanted->outside[i], table->outside[i], IFNAMSIZ - 1);
+}
+
 static int prepare_copies(const struct state *state, const struct checked *checked,
 			  struct wanted *wanted)
 {
@@ -56,6 +64,7 @@ static int prepare_copies(const struct state *state, const struct checked *check
 	int error = 0;
 
 	want_guarded(state, &checked->table, wanted);
+	want_outside(&checked->table, wanted);
 	for (size_t i = 0; i < sources->count && !error; i++)
 		error = state_prepare(state, i ? LOAD_INVENTORY : LOAD_POLICY,
 				      sources->items[i].text, sources->items[i].size);

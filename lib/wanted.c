@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,8 @@ static int take_option(struct wanted *wanted, char *line)
 		return take_text(value, wanted->sha256, sizeof(wanted->sha256));
 	if (!strcmp(line, "interface"))
 		return take_text(value, wanted->interface, sizeof(wanted->interface));
+	if (!strcmp(line, "outside") && wanted->outside_count < GATE_OUTSIDE_MAX)
+		return take_text(value, wanted->outside[wanted->outside_count++], IFNAMSIZ);
 	return -EBADMSG;
 }
 
@@ -116,11 +119,20 @@ char *wanted_guarded_text(const struct wanted *wanted)
 
 char *wanted_options_text(const struct wanted *wanted)
 {
-	bool named = wanted->interface[0];
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
-	return mem_printf("sha256 %s\nbackend %s\n%s%s%s", wanted->sha256,
-			  backends[wanted->backend], named ? "interface " : "", wanted->interface,
-			  named ? "\n" : "");
+	if (!out)
+		abort();
+	fprintf(out, "sha256 %s\nbackend %s\n", wanted->sha256, backends[wanted->backend]);
+	if (wanted->interface[0])
+		fprintf(out, "interface %s\n", wanted->interface);
+	for (size_t i = 0; i < wanted->outside_count; i++)
+		fprintf(out, "outside %s\n", wanted->outside[i]);
+	if (fclose(out))
+		abort();
+	return text;
 }
 
 int wanted_write_opened(const struct state *state, bool opened)

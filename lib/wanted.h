@@ -30,6 +30,9 @@ struct wanted {
 	char sha256[DIGEST_TEXT];
 	enum backend backend;
 	char interface[IFNAMSIZ]; /* "": those of the policy */
+	/* interfaces that it does not guard, and devices are bound to */
+	char outside[GATE_OUTSIDE_MAX][IFNAMSIZ];
+	size_t outside_count;
 };
 
 /* Files that are not there say that nothing is wanted. -EBADMSG: one of them is not ours. */

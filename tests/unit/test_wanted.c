@@ -37,7 +37,11 @@ END_TEST
 START_TEST(round_trip)
 {
 	struct state state = state_here();
-	struct wanted wanted = { .sha256 = SHA256, .backend = BACKEND_NFT, .interface = "wg1" };
+	struct wanted wanted = { .sha256 = SHA256,
+				 .backend = BACKEND_NFT,
+				 .interface = "wg1",
+				 .outside = { "eth0", "eth1" },
+				 .outside_count = 2 };
 	struct wanted read;
 
 	ck_assert_int_eq(wanted_guard(&wanted, "wg1"), 0);
@@ -80,6 +84,7 @@ static const struct {
 	{ WANTED_OPTIONS, "backend none\n" },
 	{ WANTED_OPTIONS, "interface a-name-of-16-byt\n" },
 	{ WANTED_OPTIONS, "sha256 " SHA256 "0\n" },
+	{ WANTED_OPTIONS, "outside a-name-of-16-byt\n" },
 	{ WANTED_OPTIONS, "what is this\n" },
 };
 
