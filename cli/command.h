@@ -22,6 +22,7 @@ enum exit_code {
 struct options {
 	const char *policy;
 	const char *inventory;
+	const char *name;
 	const char *interface;
 	const char *print;
 	const char *backend;
@@ -60,8 +61,11 @@ int command_status(const struct options *options, char **arguments);
 int command_trace(const struct options *options, char **arguments);
 int command_flows(const struct options *options, char **arguments);
 int command_monitor(const struct options *options, char **arguments);
+int command_approve(const struct options *options, char **arguments);
 int command_guard(const struct options *options, char **arguments);
 int command_unload(const struct options *options, char **arguments);
+
+#define INVENTORY_DEFAULT "/etc/aclgate/inventory.json"
 
 /* @inventory, or the default one where it exists, or NULL. */
 const char *inventory_or_default(const char *inventory);

@@ -25,6 +25,8 @@ static const struct command commands[] = {
 	  command_monitor },
 	{ "status", "", "what is enforced, by which policy, and what was dropped", "j", 0, 0,
 	  command_status },
+	{ "approve", "KEY", "admit the WireGuard peer that has this public key", "iNj", 1, 1,
+	  command_approve },
 	{ "guard", "on|off", "keep shut what no program of ours judges, or open it", "G", 1, 1,
 	  command_guard },
 	{ "unload", "", "detach the programs: nothing passes any more", "o", 0, 0, command_unload },
@@ -38,6 +40,7 @@ static const struct {
 } option_table[] = {
 	{ 'P', "policy", "FILE", "ask this policy, not the loaded one" },
 	{ 'i', "inventory", "FILE", "devices and hosts stand in FILE" },
+	{ 'N', "name", "NAME", "call it so, where no device has that key yet" },
 	{ 'I', "interface", "NAME", "guard this interface, whatever the policy says" },
 	{ 'B', "backend", "NAME", "\"bpf\", \"nft\", or \"auto\": bpf where the kernel lets us" },
 	{ 'G', "interface", "NAME", "this interface, and those that are shut already" },
@@ -70,6 +73,9 @@ static void set_option(struct options *options, char letter, const char *argumen
 		break;
 	case 'i':
 		options->inventory = argument;
+		break;
+	case 'N':
+		options->name = argument;
 		break;
 	case 'I':
 	case 'w':

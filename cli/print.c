@@ -11,8 +11,6 @@
 
 #include "command.h"
 
-#define INVENTORY_DEFAULT "/etc/aclgate/inventory.json"
-
 const char *inventory_or_default(const char *inventory)
 {
 	if (inventory)

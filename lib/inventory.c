@@ -35,8 +35,8 @@ static void check_twice(const struct inventory *inventory, const struct index *i
 				   index->items[i]->text);
 }
 
-/* What a name may not be or contain, because it means something else in a rule, or in our files. */
-static const char *name_fault(const char *name)
+/* Because it means something else in a rule, or in our files. */
+const char *inventory_name_fault(const char *name)
 {
 	struct prefix prefix;
 
@@ -54,7 +54,7 @@ static const char *name_fault(const char *name)
 
 static void check_name(const struct word *name, const char *what, struct diag *diag)
 {
-	const char *fault = name_fault(name->text);
+	const char *fault = inventory_name_fault(name->text);
 
 	if (fault)
 		diag_error(diag, name->place, "the name of a %s %s", what, fault);
@@ -226,7 +226,7 @@ static void own_device(struct inventory *inventory, uint32_t number, struct diag
 	}
 	for (size_t i = 0; i < device->routes.count; i++)
 		own_route(inventory, number, &device->routes.items[i], speaks, diag);
-	if (!device->addresses.count && !device->self)
+	if (!device->addresses.count && !device->public_key.text && !device->self)
 		diag_error(diag, device->name.place, "device \"%s\" has no \"addresses\"",
 			   device->name.text);
 }

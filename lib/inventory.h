@@ -67,6 +67,9 @@ void inventory_build(const struct policy *policy, const struct box *box, struct 
 size_t inventory_interfaces(const struct policy *policy);
 const char *inventory_interface(const struct policy *policy, size_t slot);
 
+/* What is wrong with the name of a device or host, "is empty"; NULL: nothing. */
+const char *inventory_name_fault(const char *name);
+
 void inventory_free(struct inventory *inventory);
 
 #endif

@@ -248,7 +248,7 @@ static enum backend choose(const struct state *state, enum backend wanted, struc
 	return BACKEND_NFT;
 }
 
-int load_locked(struct loading *loading)
+int load_run(struct loading *loading)
 {
 	struct hashing hashing = { .sources = &loading->checked->sources };
 	struct ids ids = {};
@@ -266,23 +266,28 @@ int load_locked(struct loading *loading)
 	return error;
 }
 
+int load_locked(const struct state *state, struct checked *checked, const struct wanted *wanted,
+		struct load_report *ret_report)
+{
+	struct loading loading = { .state = state, .checked = checked, .wanted = *wanted };
+	int error = load_run(&loading);
+
+	if (!error)
+		*ret_report = loading.report;
+	return error;
+}
+
 int load_checked(const struct state *state, struct checked *checked, enum backend backend,
 		 struct load_report *ret_report)
 {
 	_close_ int lock = load_lock(state, &checked->diag);
-	struct loading loading = { .state = state,
-				   .checked = checked,
-				   .wanted = { .backend = backend } };
-	int error;
+	struct wanted wanted = { .backend = backend };
 
 	if (lock < 0)
 		return lock;
 	if (checked->interface)
-		strncpy(loading.wanted.interface, checked->interface, IFNAMSIZ - 1);
-	error = load_locked(&loading);
-	if (!error)
-		*ret_report = loading.report;
-	return error;
+		strncpy(wanted.interface, checked->interface, IFNAMSIZ - 1);
+	return load_locked(state, checked, &wanted, ret_report);
 }
 
 int load_undo(const struct state *state, bool open, struct diag *diag)

@@ -26,6 +26,13 @@ struct load_report {
 int load_checked(const struct state *state, struct checked *checked, enum backend backend,
 		 struct load_report *ret_report);
 
+/*
+ * The same for a caller who holds the lock of state_lock(), and wants it loaded so: backend and
+ * interface; the interface is that of @checked as well.
+ */
+int load_locked(const struct state *state, struct checked *checked, const struct wanted *wanted,
+		struct load_report *ret_report);
+
 /* A policy that was loaded before, and all that belongs to its being loaded once more. */
 struct load_again {
 	struct checked checked;

@@ -92,7 +92,7 @@ int load_again(const struct state *state, struct load_again *again)
 	if (error)
 		return tell_again(state, error, diag);
 	loading.wanted = again->wanted;
-	error = load_locked(&loading);
+	error = load_run(&loading);
 	again->report = loading.report;
 	if (error == -ENODEV && !diag->errors)
 		return load_shut(state, &again->wanted, diag) ?: -ENODEV;

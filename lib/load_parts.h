@@ -15,7 +15,7 @@ struct loading {
 };
 
 /* Loads a policy that has a table. The caller holds the lock. */
-int load_locked(struct loading *loading);
+int load_run(struct loading *loading);
 
 /* As state_lock(); an error is in @diag. */
 int load_lock(const struct state *state, struct diag *diag);

@@ -73,15 +73,17 @@ int state_try_lock(const struct state *state)
 	return lock(state, LOCK_EX | LOCK_NB);
 }
 
-static int write_all(int fd, const char *bytes, size_t size)
+int state_write_all(int fd, const void *bytes, size_t size)
 {
+	const char *at = bytes;
+
 	while (size) {
-		ssize_t written = write(fd, bytes, size);
+		ssize_t written = write(fd, at, size);
 
 		if (written < 0 && errno != EINTR)
 			return -errno;
 		if (written > 0) {
-			bytes += written;
+			at += written;
 			size -= (size_t)written;
 		}
 	}
@@ -104,7 +106,7 @@ int state_prepare(const struct state *state, const char *name, const void *bytes
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
-	error = write_all(fd, bytes, size);
+	error = state_write_all(fd, bytes, size);
 	if (error)
 		unlink(path);
 	return error;

@@ -42,6 +42,9 @@ int state_commit(const struct state *state, const char *name);
 /* Removes a file; none is no error. */
 int state_remove(const struct state *state, const char *name);
 
+/* Writes all of it, and waits until it is on the disk. Returns 0 or -errno. */
+int state_write_all(int fd, const void *bytes, size_t size);
+
 /* Creates a directory and those above it. Returns 0 or -errno. */
 int state_mkdir(const char *path, unsigned int mode);
 

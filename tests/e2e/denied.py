@@ -42,6 +42,8 @@ def refusing(call, arguments, error):
 
 # socket(AF_NETLINK, …, NETLINK_NETFILTER) of a kernel without nfnetlink
 WITHOUT_NETFILTER = refusing("socket", {0: 16, 2: 12}, errno.EPROTONOSUPPORT)
+# bpf(BPF_MAP_CREATE, …)
+WITHOUT_MAPS = refusing("bpf", {0: 0}, errno.ENOMEM)
 # bpf(BPF_PROG_LOAD, …)
 WITHOUT_PROGRAMS = refusing("bpf", {0: 5}, errno.EPERM)
 # bpf(BPF_PROG_ATTACH, …)

@@ -22,6 +22,8 @@ static const struct {
 	{ "\"devices\":{\"a\":{\"addresses\":[]}}",
 	  "error 1:23 device \"a\" has no \"addresses\"" },
 	{ "\"devices\":{\"a\":{\"self\":true}}", "" },
+	{ "\"devices\":{\"a\":{\"publicKey\":\"xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\"}}",
+	  "" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0.1/32\",\"fd77::1/128\"]}}", "" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0.0/24\"]}}",
 	  "error 1:41 an address of a device is one address; a network behind it belongs under "
