@@ -10,7 +10,7 @@
 #include "reason.h"
 
 static bool judge(const struct checked *checked, const struct asked *asked,
-		  struct answer *ret_answer)
+		  struct reached *ret_reached)
 {
 	struct question question = {
 		.table = &checked->table,
@@ -21,40 +21,40 @@ static bool judge(const struct checked *checked, const struct asked *asked,
 		.wanted = true,
 	};
 
-	return check_reach(&question, ret_answer);
+	return check_reach(&question, ret_reached);
 }
 
-static const char *denial(const struct answer *answer)
+static const char *denial(const struct reached *reached)
 {
-	return answer->asked ? reason_name(answer->reason) : "no_common_ip_version";
+	return reached->asked ? reason_name(reached->reason) : "no_common_ip_version";
 }
 
-static void print_answer(const struct table *table, bool allowed, const struct answer *answer)
+static void print_answer(const struct table *table, bool allowed, const struct reached *reached)
 {
-	const struct table_rule *rule = allowed ? &table->rules[answer->rule] : NULL;
+	const struct table_rule *rule = allowed ? &table->rules[reached->rule] : NULL;
 
 	if (rule)
 		printf("allow\t%s\t%s:%u\n", rule->label, rule->file, rule->line);
 	else
-		printf("deny\t%s\t-\n", denial(answer));
+		printf("deny\t%s\t-\n", denial(reached));
 }
 
 static bool find_nearest(const struct checked *checked, const struct asked *asked,
-			 const struct answer *answer, struct nearest *ret_nearest)
+			 const struct reached *reached, struct nearest *ret_nearest)
 {
-	return answer->asked && answer->reason == REASON_ACL &&
-	       nearest_find(&checked->ruleset, answer->src, answer->dst,
+	return reached->asked && reached->reason == REASON_ACL &&
+	       nearest_find(&checked->ruleset, reached->src, reached->dst,
 			    GATE_PORT_KEY(asked->protocol, asked->port), ret_nearest);
 }
 
 static void print_text(const struct checked *checked, const struct asked *asked, bool allowed,
-		       const struct answer *answer)
+		       const struct reached *reached)
 {
 	const struct table_rule *rule;
 	struct nearest nearest;
 
-	print_answer(&checked->table, allowed, answer);
-	if (allowed || !find_nearest(checked, asked, answer, &nearest))
+	print_answer(&checked->table, allowed, reached);
+	if (allowed || !find_nearest(checked, asked, reached, &nearest))
 		return;
 	rule = &checked->table.rules[nearest.rule];
 	printf("nearest\t%s\t%s:%u\t%s\n", rule->label, rule->file, rule->line,
@@ -71,7 +71,7 @@ static void print_json_rule(const char *key, const struct table_rule *rule)
 }
 
 static void print_json(const struct checked *checked, const struct asked *asked, bool allowed,
-		       const struct answer *answer)
+		       const struct reached *reached)
 {
 	const struct table *table = &checked->table;
 	struct nearest nearest;
@@ -79,10 +79,10 @@ static void print_json(const struct checked *checked, const struct asked *asked,
 	printf("{\"schema_version\":%d,\"allowed\":%s", JSON_SCHEMA_VERSION,
 	       allowed ? "true" : "false");
 	if (allowed)
-		print_json_rule("by", &table->rules[answer->rule]);
+		print_json_rule("by", &table->rules[reached->rule]);
 	else
-		printf(",\"reason\":\"%s\"", denial(answer));
-	if (!allowed && find_nearest(checked, asked, answer, &nearest)) {
+		printf(",\"reason\":\"%s\"", denial(reached));
+	if (!allowed && find_nearest(checked, asked, reached, &nearest)) {
 		print_json_rule("nearest", &table->rules[nearest.rule]);
 		printf(",\"lack\":\"%s\"", lack_text(nearest.lack));
 	}
@@ -93,16 +93,16 @@ static int can_one(const struct checked *checked, const struct options *options,
 		   struct diag *diag)
 {
 	struct asked asked = {};
-	struct answer answer;
+	struct reached reached;
 	bool allowed;
 	int error = asked_parse(&checked->inventory, arguments, diag, &asked);
 
 	if (!error) {
-		allowed = judge(checked, &asked, &answer);
+		allowed = judge(checked, &asked, &reached);
 		if (options->json)
-			print_json(checked, &asked, allowed, &answer);
+			print_json(checked, &asked, allowed, &reached);
 		else
-			print_text(checked, &asked, allowed, &answer);
+			print_text(checked, &asked, allowed, &reached);
 	}
 	asked_free(&asked);
 	return error ? EXIT_USAGE : allowed ? EXIT_DONE : EXIT_REJECTED;
@@ -116,7 +116,7 @@ static int answer_line(const struct checked *checked, char *line, struct diag *d
 	char *protocol = strtok(NULL, blank), *port = strtok(NULL, blank);
 	struct asked_words words = { src, dst, protocol, port };
 	struct asked asked = {};
-	struct answer answer;
+	struct reached reached;
 	int error;
 
 	if (!port || strtok(NULL, blank)) {
@@ -125,7 +125,7 @@ static int answer_line(const struct checked *checked, char *line, struct diag *d
 	}
 	error = asked_parse_words(&checked->inventory, &words, diag, &asked);
 	if (!error)
-		print_answer(&checked->table, judge(checked, &asked, &answer), &answer);
+		print_answer(&checked->table, judge(checked, &asked, &reached), &reached);
 	asked_free(&asked);
 	return error;
 }

@@ -36,38 +36,38 @@ static enum reason judge_one(const struct table *table, address_t src, address_t
 
 /* From one address to all of a range. */
 static bool reach_range(const struct question *question, address_t src, const struct range *range,
-			struct answer *answer)
+			struct reached *reached)
 {
 	if (address_is_ipv4(src) != address_is_ipv4(range->first))
 		return true;
 	for (address_t dst = range->first;; dst++) {
-		answer->reason = judge_one(question->table, src, dst, question->protocol,
-					   question->port, &answer->rule);
-		answer->asked = true;
-		answer->src = src;
-		answer->dst = dst;
-		if ((answer->reason == REASON_NONE) != question->wanted)
+		reached->reason = judge_one(question->table, src, dst, question->protocol,
+					    question->port, &reached->rule);
+		reached->asked = true;
+		reached->src = src;
+		reached->dst = dst;
+		if ((reached->reason == REASON_NONE) != question->wanted)
 			return false;
 		if (dst == range->last)
 			return true;
 	}
 }
 
-bool check_reach(const struct question *question, struct answer *ret_answer)
+bool check_reach(const struct question *question, struct reached *ret_reached)
 {
 	const struct set *from = question->from, *to = question->to;
-	struct answer answer = { .reason = REASON_UNKNOWN_SOURCE };
+	struct reached reached = { .reason = REASON_UNKNOWN_SOURCE };
 	bool all = true;
 
 	for (size_t i = 0; i < from->count && all; i++)
 		for (address_t src = from->ranges[i].first; all; src++) {
 			for (size_t j = 0; j < to->count && all; j++)
-				all = reach_range(question, src, &to->ranges[j], &answer);
+				all = reach_range(question, src, &to->ranges[j], &reached);
 			if (src == from->ranges[i].last)
 				break;
 		}
-	*ret_answer = answer;
-	return all && (answer.asked || !question->wanted);
+	*ret_reached = reached;
+	return all && (reached.asked || !question->wanted);
 }
 
 bool check_expectation(const struct table *table, const struct expectation *expectation)
@@ -80,9 +80,9 @@ bool check_expectation(const struct table *table, const struct expectation *expe
 		.port = expectation->port,
 		.wanted = expectation->allow,
 	};
-	struct answer answer;
+	struct reached reached;
 
-	return check_reach(&question, &answer);
+	return check_reach(&question, &reached);
 }
 
 void check_tests(struct checked *checked, enum severity severity)

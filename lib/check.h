@@ -40,7 +40,7 @@ struct question {
 	bool wanted; /* is the answer expected to be "allowed"? */
 };
 
-struct answer {
+struct reached {
 	enum reason reason; /* of the pair that was asked last */
 	uint32_t rule;	    /* where it is REASON_NONE */
 	bool asked;	    /* there was a pair of addresses of one IP version: */
@@ -51,7 +51,7 @@ struct answer {
  * Asks about every pair of addresses of one IP version, up to the first with another answer than
  * @wanted. Returns whether all had that one; where there is no pair, nothing is allowed.
  */
-bool check_reach(const struct question *question, struct answer *ret_answer);
+bool check_reach(const struct question *question, struct reached *ret_reached);
 
 /* Runs the `tests` section of a policy without errors: each entry that fails becomes a finding. */
 void check_tests(struct checked *checked, enum severity severity);

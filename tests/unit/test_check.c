@@ -75,16 +75,16 @@ START_TEST(reach)
 				     .port = questions[_i].port,
 				     .wanted = questions[_i].wanted };
 	struct checked checked;
-	struct answer answer;
+	struct reached reached;
 
 	set_normalise(&from);
 	set_normalise(&to);
 	pipeline(&checked, policy, NULL, NULL, STAGE_COMPILE);
 	ck_assert_uint_eq(checked.diag.count, 0);
 	question.table = &checked.table;
-	ck_assert(check_reach(&question, &answer) == questions[_i].as_wanted);
-	ck_assert(answer.asked == questions[_i].asked);
-	ck_assert_str_eq(reason_name(answer.reason), reason_name(questions[_i].reason));
+	ck_assert(check_reach(&question, &reached) == questions[_i].as_wanted);
+	ck_assert(reached.asked == questions[_i].asked);
+	ck_assert_str_eq(reason_name(reached.reason), reason_name(questions[_i].reason));
 	checked_free(&checked);
 }
 END_TEST
@@ -97,15 +97,15 @@ START_TEST(rule)
 		.from = &from, .to = &to, .protocol = 17, .port = 53, .wanted = true
 	};
 	struct checked checked;
-	struct answer answer;
+	struct reached reached;
 
 	pipeline(&checked, policy, NULL, NULL, STAGE_COMPILE);
 	question.table = &checked.table;
-	ck_assert(check_reach(&question, &answer));
-	ck_assert_uint_eq(answer.rule, 1);
-	ck_assert_str_eq(checked.table.rules[answer.rule].label, "acls[1]");
-	ck_assert_str_eq(checked.table.rules[answer.rule].file, "policy");
-	ck_assert_uint_eq(checked.table.rules[answer.rule].line, 3);
+	ck_assert(check_reach(&question, &reached));
+	ck_assert_uint_eq(reached.rule, 1);
+	ck_assert_str_eq(checked.table.rules[reached.rule].label, "acls[1]");
+	ck_assert_str_eq(checked.table.rules[reached.rule].file, "policy");
+	ck_assert_uint_eq(checked.table.rules[reached.rule].line, 3);
 	checked_free(&checked);
 }
 END_TEST
