@@ -2,118 +2,125 @@
 #include "exporter.h"
 
 #include <errno.h>
-#include <microhttpd.h>
-#include <stdlib.h>
+#include <malloc.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 
+#include "exits.h"
+#include "http.h"
+#include "kernel.h"
+#include "channel.h"
+#include "listen.h"
+#include "log.h"
 #include "mem.h"
-#include "metrics.h"
-#include "scrape.h"
+#include "notify.h"
+#include "sandbox.h"
+#include "supply.h"
 
-/* Prometheus holds one connection; the rest is for people and for those who mean harm. */
-#define CONNECTIONS_MAX	   32
-#define CONNECTION_SECONDS 10
-#define CONNECTION_MEMORY  16384
+/* Bigger pieces go back to the kernel when they are freed. */
+#define MMAP_THRESHOLD (64 * 1024)
 
 struct exporter {
-	struct state state;
-	struct MHD_Daemon *daemon;
+	sd_event *loop;
+	struct channel channel;
+	struct supply supply;
+	struct http *http;
 };
 
-static const char landing[] =
-	"<!DOCTYPE html><title>acld</title><h1>acld</h1><p><a href=\"/metrics\">metrics</a>\n";
-
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int status,
-			      const char *type, char *text, size_t size,
-			      enum MHD_ResponseMemoryMode mode)
+static int on_end(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(size, text, mode);
-	enum MHD_Result result;
-
-	if (!response)
-		return MHD_NO;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
-	return result;
+	(void)signal;
+	(void)context;
+	notify_send("STOPPING=1");
+	return sd_event_exit(sd_event_source_get_event(source), EXIT_DONE);
 }
 
-static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned int status,
-				   const char *type, const char *text)
+/* SIGHUP is for the keeper: there is nothing to reload here. */
+static int on_nothing(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
 {
-	return answer(connection, status, type, (char *)text, strlen(text), MHD_RESPMEM_PERSISTENT);
+	(void)source;
+	(void)signal;
+	(void)context;
+	return 0;
 }
 
-static enum MHD_Result answer_metrics(const struct exporter *exporter,
-				      struct MHD_Connection *connection)
+static int add_signals(sd_event *loop)
 {
-	_free_ char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
-	int error;
+	int error = sd_event_add_signal(loop, NULL, SIGTERM | SD_EVENT_SIGNAL_PROCMASK, on_end,
+					NULL);
 
-	if (!out)
-		return MHD_NO;
-	error = scrape(&exporter->state, out);
-	if (error)
-		fprintf(out, "cannot read the gate: %s\n", strerror(-error));
-	if (fclose(out))
-		return MHD_NO;
-	return answer(connection, error ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK,
-		      error ? "text/plain; charset=utf-8" : METRICS_CONTENT_TYPE, text, size,
-		      MHD_RESPMEM_MUST_COPY);
-}
-
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
-				  const char *method, const char *version, const char *body,
-				  size_t *body_size, void **request)
-{
-	(void)version;
-	(void)body;
-	(void)request;
-	if (*body_size) { /* nothing of ours takes a body */
-		*body_size = 0;
-		return MHD_YES;
-	}
-	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain",
-				   "only GET is served here\n");
-	if (!strcmp(url, "/metrics"))
-		return answer_metrics(context, connection);
-	if (!strcmp(url, "/"))
-		return answer_text(connection, MHD_HTTP_OK, "text/html; charset=utf-8", landing);
-	return answer_text(connection, MHD_HTTP_NOT_FOUND, "text/plain", "see /metrics\n");
-}
-
-int exporter_start(const struct state *state, const struct sockaddr *address,
-		   struct exporter **ret_exporter)
-{
-	unsigned int flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_AUTO;
-	struct exporter *exporter = mem_alloc(sizeof(*exporter));
-	int error;
-
-	if (address->sa_family == AF_INET6)
-		flags |= MHD_USE_IPv6;
-	exporter->state = *state;
-	errno = 0;
-	exporter->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, on_request, exporter, MHD_OPTION_SOCK_ADDR, address,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)CONNECTION_SECONDS,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
-	if (exporter->daemon) {
-		*ret_exporter = exporter;
-		return 0;
-	}
-	error = errno ? -errno : -EINVAL;
-	free(exporter);
+	if (error >= 0)
+		error = sd_event_add_signal(loop, NULL, SIGINT | SD_EVENT_SIGNAL_PROCMASK, on_end,
+					    NULL);
+	if (error >= 0)
+		error = sd_event_add_signal(loop, NULL, SIGHUP | SD_EVENT_SIGNAL_PROCMASK,
+					    on_nothing, NULL);
 	return error;
 }
 
-void exporter_stop(struct exporter *exporter)
+static int start(struct exporter *exporter, int socket)
 {
-	MHD_stop_daemon(exporter->daemon);
-	free(exporter);
+	struct state state = state_get();
+	int error = sd_event_new(&exporter->loop);
+
+	if (error >= 0)
+		error = add_signals(exporter->loop);
+	if (error >= 0)
+		error = notify_open(exporter->loop);
+	if (error >= 0)
+		error = channel_open(exporter->loop, &state, &exporter->channel);
+	if (error >= 0)
+		error = supply_open(exporter->loop, &exporter->channel, &exporter->supply);
+	if (error >= 0)
+		error = http_start(exporter->loop, socket, &exporter->supply, &exporter->http);
+	return error;
+}
+
+/* What is read from files must be known before. */
+static int enter_sandbox(const struct exporter *exporter)
+{
+	bool inherited = exporter->channel.inherited;
+	int error = kernel_cpus();
+
+	return error < 0 ? error :
+			   sandbox_enter(&(struct sandbox){
+				   .connects = inherited ? -1 : exporter->channel.fd,
+				   .with_parent = inherited,
+			   });
+}
+
+static int serve(struct exporter *exporter, int socket, const char *listen)
+{
+	int result;
+
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	result = start(exporter, socket);
+	if (result >= 0) {
+		log_line(LOG_INFO, "serving http://%s/metrics", listen);
+		result = enter_sandbox(exporter);
+	}
+	if (result < 0) {
+		log_line(LOG_ERR, "the exporter cannot start: %s", strerror(-result));
+		return EXIT_FAILED;
+	}
+	notify_send("READY=1");
+	result = sd_event_loop(exporter->loop);
+	if (result >= 0)
+		return result;
+	log_line(LOG_ERR, "the exporter's loop: %s", strerror(-result));
+	return EXIT_AGAIN;
+}
+
+int exporter_run(const char *listen, const struct sockaddr_storage *address)
+{
+	struct exporter exporter = {};
+	int socket = listen_open(address);
+
+	prctl(PR_SET_NAME, "acld-exporter");
+	if (socket < 0) {
+		log_line(LOG_ERR, "cannot listen on %s: %s", listen, strerror(-socket));
+		return EXIT_FAILED;
+	}
+	return serve(&exporter, socket, listen);
 }

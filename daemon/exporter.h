@@ -1,19 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The HTTP server: GET /metrics. The one user of libmicrohttpd. */
+/* The process that listens: it can read counters and names, and nothing else (sandbox.h). */
 #ifndef ACLGATE_EXPORTER_H
 #define ACLGATE_EXPORTER_H
 
 #include <sys/socket.h>
 
-#include "state.h"
-
-struct exporter;
-
-/* Serves in a thread of its own. Returns 0, or a negative errno, as bind(2) has it. */
-int exporter_start(const struct state *state, const struct sockaddr *address,
-		   struct exporter **ret_exporter);
-
-/* Ends open connections and the thread. */
-void exporter_stop(struct exporter *exporter);
+/* Until a signal or its keeper ends it; the exit status. @listen: @address as it was written. */
+int exporter_run(const char *listen, const struct sockaddr_storage *address);
 
 #endif

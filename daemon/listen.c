@@ -8,8 +8,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mem.h"
+
+#define ATTEMPTS 10
+#define PAUSE	 100000 /* us */
 
 static int parse_port(const char *text, in_port_t *ret_port)
 {
@@ -42,4 +46,36 @@ int listen_parse(const char *text, struct sockaddr_storage *ret_address)
 	else
 		return -EINVAL;
 	return 0;
+}
+
+static int try_bind(int fd, const struct sockaddr_storage *address)
+{
+	socklen_t size = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) :
+							  sizeof(struct sockaddr_in);
+	int error = 0;
+
+	for (int i = 0; i < ATTEMPTS; i++) {
+		error = bind(fd, (const struct sockaddr *)address, size) ? -errno : 0;
+		if (error != -EADDRINUSE)
+			break;
+		usleep(PAUSE);
+	}
+	return error;
+}
+
+int listen_open(const struct sockaddr_storage *address)
+{
+	_close_ int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	const int yes = 1;
+	int error;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)))
+		return -errno;
+	if (address->ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)))
+		return -errno;
+	error = try_bind(fd, address);
+	if (error)
+		return error;
+	return listen(fd, SOMAXCONN) ? -errno : TAKE_FD(fd);
 }

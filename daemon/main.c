@@ -1,79 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* acld: shows the counters of the gate to Prometheus. The gate does not need it. */
-#include <errno.h>
+/* acld: keeps the gate, and shows its counters to Prometheus. The gate does not need it. */
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "exits.h"
 #include "exporter.h"
+#include "keeper.h"
 #include "listen.h"
 
 #define LISTEN_DEFAULT "127.0.0.1:9817"
 
-enum {
-	EXIT_DONE,
-	EXIT_FAILED,
-	EXIT_USAGE,
+enum mode {
+	MODE_BOTH,
+	MODE_KEEPER,
+	MODE_EXPORTER,
 };
 
 static void print_usage(FILE *out)
 {
-	fprintf(out, "usage: acld [--listen ADDR:PORT]\n"
-		     "       acld --version\n\n"
-		     "Serves the counters of the gate at http://" LISTEN_DEFAULT "/metrics.\n"
-		     "  --listen ADDR:PORT  serve there; the metrics name your devices\n");
+	fprintf(out,
+		"usage: acld [--keeper | --exporter] [--listen ADDR:PORT]\n"
+		"       acld --version\n\n"
+		"Keeps the gate, and serves its counters at http://" LISTEN_DEFAULT "/metrics.\n"
+		"  --listen ADDR:PORT  serve there; the metrics name your devices\n"
+		"  --keeper            only keep: exporters come to exporter.sock in /run/aclgate\n"
+		"  --exporter          only serve: without privileges, what a keeper tells\n");
 }
 
-/* Blocked before any thread is made, so that only this one takes them. */
-static void block_signals(sigset_t *set)
+static int fail_usage(void)
 {
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigprocmask(SIG_BLOCK, set, NULL);
+	print_usage(stderr);
+	return EXIT_USAGE;
 }
 
-static int serve(const char *listen)
+/* What has no address of ours to serve at is refused before anything is started. */
+static int run(enum mode mode, const char *listen)
 {
-	struct state state = state_get();
 	struct sockaddr_storage address;
-	struct exporter *exporter;
-	sigset_t signals;
-	int number, error;
 
+	if (mode == MODE_KEEPER)
+		return listen ? fail_usage() : keeper_run(NULL);
+	listen = listen ? listen : LISTEN_DEFAULT;
 	if (listen_parse(listen, &address)) {
 		fprintf(stderr, "acld: --listen takes ADDR:PORT or [ADDR]:PORT, not \"%s\"\n",
 			listen);
 		return EXIT_USAGE;
 	}
-	block_signals(&signals);
-	error = exporter_start(&state, (const struct sockaddr *)&address, &exporter);
-	if (error) {
-		fprintf(stderr, "acld: cannot listen on %s: %s\n", listen, strerror(-error));
-		return EXIT_FAILED;
-	}
-	fprintf(stderr, "acld: serving http://%s/metrics\n", listen);
-	sigwait(&signals, &number);
-	exporter_stop(exporter);
-	return EXIT_DONE;
+	return mode == MODE_EXPORTER ? exporter_run(listen, &address) : keeper_run(listen);
 }
 
 int main(int count, char **arguments)
 {
 	static const struct option options[] = {
-		{ "listen", required_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{},
+		{ "listen", required_argument, NULL, 'l' }, { "keeper", no_argument, NULL, 'k' },
+		{ "exporter", no_argument, NULL, 'e' },	    { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	    {},
 	};
-	const char *listen = LISTEN_DEFAULT;
+	enum mode mode = MODE_BOTH;
+	const char *listen = NULL;
 	int letter;
 
 	while ((letter = getopt_long(count, arguments, "hV", options, NULL)) != -1) {
 		switch (letter) {
 		case 'l':
 			listen = optarg;
+			break;
+		case 'k':
+		case 'e':
+			if (mode != MODE_BOTH)
+				return fail_usage();
+			mode = letter == 'k' ? MODE_KEEPER : MODE_EXPORTER;
 			break;
 		case 'h':
 			print_usage(stdout);
@@ -82,13 +78,8 @@ int main(int count, char **arguments)
 			puts("acld " ACLGATE_VERSION);
 			return EXIT_DONE;
 		default:
-			print_usage(stderr);
-			return EXIT_USAGE;
+			return fail_usage();
 		}
 	}
-	if (optind < count) {
-		print_usage(stderr);
-		return EXIT_USAGE;
-	}
-	return serve(listen);
+	return optind < count ? fail_usage() : run(mode, listen);
 }

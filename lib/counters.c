@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -12,12 +13,13 @@
 
 #define CHUNKS_MAX (GATE_DEVICE_CHUNKS > GATE_RULE_CHUNKS ? GATE_DEVICE_CHUNKS : GATE_RULE_CHUNKS)
 
-static int open_chunk(const struct state *state, enum kernel_table table, uint32_t chunk)
+static int open_chunk(const struct state *state, enum kernel_table table, uint32_t chunk,
+		      int (*open_map)(const char *pins, const char *name))
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "%s_%u", kernel_table_name(table), chunk);
-	return kernel_map_open(state->pins, name);
+	return open_map(state->pins, name);
 }
 
 static int create_chunk(const struct state *state, enum kernel_table table, uint32_t chunk)
@@ -44,7 +46,7 @@ static int provide_chunk(const struct state *state, enum kernel_table table, int
 			 uint32_t chunk, struct missing *missing)
 {
 	uint32_t id;
-	int fd = open_chunk(state, table, chunk);
+	int fd = open_chunk(state, table, chunk, kernel_map_open);
 
 	if (fd == -ENOENT)
 		fd = create_chunk(state, table, chunk);
@@ -92,7 +94,7 @@ static int open_chunks(const struct state *state, enum kernel_table table, uint3
 	uint32_t count = 0;
 
 	for (; count < limit; count++) {
-		int fd = open_chunk(state, table, count);
+		int fd = open_chunk(state, table, count, kernel_map_open_read);
 
 		if (fd == -ENOENT && count)
 			break;
@@ -160,6 +162,41 @@ int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule
 		return -ENOENT;
 	return kernel_map_sum(counters->rules[id / GATE_CHUNK], id % GATE_CHUNK,
 			      (uint64_t *)ret_sum, sizeof(*ret_sum) / sizeof(uint64_t));
+}
+
+static int read_chunks(const int *chunks, uint32_t count, uint64_t *ret_sums, uint32_t ids,
+		       size_t words)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && i * GATE_CHUNK < ids && !error; i++) {
+		uint32_t left = ids - i * GATE_CHUNK;
+
+		error = kernel_map_sum_all(chunks[i], left < GATE_CHUNK ? left : GATE_CHUNK,
+					   ret_sums + i * GATE_CHUNK * words, words);
+	}
+	return error;
+}
+
+static void copy(void *to, size_t room, const void *from, size_t count, size_t element)
+{
+	if (count && room)
+		memcpy(to, from, (room < count ? room : count) * element);
+}
+
+int counters_read(const struct counters *counters, struct gate_device_counters *ret_devices,
+		  uint32_t devices, struct gate_rule_counters *ret_rules, uint32_t rules)
+{
+	const struct counted *counted = &counters->counted;
+	int error = read_chunks(counters->devices, counters->device_chunks, (uint64_t *)ret_devices,
+				devices, sizeof(*ret_devices) / sizeof(uint64_t));
+
+	if (!error)
+		error = read_chunks(counters->rules, counters->rule_chunks, (uint64_t *)ret_rules,
+				    rules, sizeof(*ret_rules) / sizeof(uint64_t));
+	copy(ret_devices, devices, counted->devices, counted->devices_count, sizeof(*ret_devices));
+	copy(ret_rules, rules, counted->rules, counted->rules_count, sizeof(*ret_rules));
+	return error;
 }
 
 void counters_close(struct counters *counters)

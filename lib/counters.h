@@ -21,7 +21,7 @@ struct counted {
 	size_t devices_count, rules_count;
 };
 
-/* Open counters, for many reads. */
+/* Open counters, for many reads: maps, through which nothing can be written. */
 struct counters {
 	struct counted counted;
 	int devices[GATE_DEVICE_CHUNKS];
@@ -36,6 +36,13 @@ int counters_open(const struct state *state, struct counters *ret_counters);
 int counters_device(const struct counters *counters, uint32_t id,
 		    struct gate_device_counters *ret_sum);
 int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule_counters *ret_sum);
+
+/*
+ * Those of ids 0 … at once, as many as there are up to @devices and @rules; the others are left as
+ * they are. 0 or a negative errno.
+ */
+int counters_read(const struct counters *counters, struct gate_device_counters *ret_devices,
+		  uint32_t devices, struct gate_rule_counters *ret_rules, uint32_t rules);
 
 void counters_close(struct counters *counters);
 

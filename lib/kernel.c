@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,15 @@ int kernel_map_open(const char *pins, const char *name)
 {
 	_free_ char *path = mem_printf("%s/%s", pins, name);
 	int fd = bpf_obj_get(path);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int kernel_map_open_read(const char *pins, const char *name)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = BPF_F_RDONLY);
+	_free_ char *path = mem_printf("%s/%s", pins, name);
+	int fd = bpf_obj_get_opts(path, &options);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -58,6 +68,11 @@ int kernel_map_read(int map, void *ret_keys, void *ret_values, uint32_t *count)
 	return 0;
 }
 
+int kernel_cpus(void)
+{
+	return libbpf_num_possible_cpus();
+}
+
 int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -71,6 +86,42 @@ int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words)
 	memset(ret_sums, 0, words * sizeof(*ret_sums));
 	for (size_t i = 0; i < (size_t)cpus * words; i++)
 		ret_sums[i % words] += values[i];
+	return 0;
+}
+
+static void add_up(const uint64_t *values, size_t all, uint64_t *ret_sums, size_t words)
+{
+	memset(ret_sums, 0, words * sizeof(*ret_sums));
+	for (size_t i = 0; i < all; i += words)
+		for (size_t word = 0; word < words; word++)
+			ret_sums[word] += values[i + word];
+}
+
+#define SUMMED_BYTES (64 * 1024) /* of all CPUs, that one call of the kernel hands over */
+
+int kernel_map_sum_all(int map, uint32_t count, uint64_t *ret_sums, size_t words)
+{
+	int cpus = libbpf_num_possible_cpus();
+	size_t element = cpus > 0 ? (size_t)cpus * words : 0;
+	uint32_t slice, position, done;
+	_free_ uint64_t *values = NULL;
+	_free_ uint32_t *keys = NULL;
+
+	if (cpus < 0)
+		return cpus;
+	slice = (uint32_t)(SUMMED_BYTES / (element * sizeof(*values)));
+	slice = slice ? slice : 1;
+	values = mem_alloc_raw(slice * element * sizeof(*values));
+	keys = mem_alloc_raw(slice * sizeof(*keys));
+	for (uint32_t first = 0; first < count; first += done) {
+		done = count - first < slice ? count - first : slice;
+		if (bpf_map_lookup_batch(map, first ? &position : NULL, &position, keys, values,
+					 &done, NULL) &&
+		    (errno != ENOENT || first + done < count))
+			return -errno;
+		for (uint32_t i = 0; i < done; i++)
+			add_up(values + i * element, element, ret_sums + (first + i) * words, words);
+	}
 	return 0;
 }
 
@@ -112,6 +163,18 @@ int kernel_table_create(enum kernel_table table, uint32_t entries)
 				tables[table].value, entries ? entries : 1, &options);
 
 	return fd < 0 ? -errno : fd;
+}
+
+int kernel_table_check(enum kernel_table table, int fd, uint32_t entries)
+{
+	struct bpf_map_info info = {};
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != tables[table].type ||
+	    info.key_size != tables[table].key || info.value_size != tables[table].value ||
+	    info.max_entries != entries)
+		return -EINVAL;
+	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? 0 : -EINVAL;
 }
 
 /* A piece of the table that is mapped at once: pages, and elements, as a whole. */

@@ -15,6 +15,9 @@
 /* Maps by the name under which they are pinned. */
 int kernel_map_open(const char *pins, const char *name);
 
+/* The same, and nobody can write through that descriptor. */
+int kernel_map_open_read(const char *pins, const char *name);
+
 int kernel_map_get(int map, const void *key, void *ret_value);
 int kernel_map_put(int map, const void *key, const void *value);
 int kernel_map_delete(int map, const void *key);
@@ -28,8 +31,14 @@ int kernel_map_fill(int map, const void *keys, const void *values, uint32_t coun
  */
 int kernel_map_read(int map, void *ret_keys, void *ret_values, uint32_t *count);
 
+/* How many CPUs have a value; read from a file at the first call, and known from then on. */
+int kernel_cpus(void);
+
 /* Sums a per-CPU value that consists of @words counters. */
 int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words);
+
+/* The same of the first @count elements of an array, by few calls: ret_sums[count][words]. */
+int kernel_map_sum_all(int map, uint32_t count, uint64_t *ret_sums, size_t words);
 
 /* Maps of maps, and what is in them: tables of a generation, shards, chunks of counters. */
 enum kernel_table {
@@ -50,6 +59,9 @@ enum kernel_table {
 
 /* A new inner map. */
 int kernel_table_create(enum kernel_table table, uint32_t entries);
+
+/* Is the descriptor one of those, of @entries, and open for reading only? 0 or -EINVAL. */
+int kernel_table_check(enum kernel_table table, int fd, uint32_t entries);
 
 /* Fills in @count ranges, which are those of the table from @first on. */
 typedef void kernel_write_ranges(struct gate_range *ranges, uint32_t first, uint32_t count,

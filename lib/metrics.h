@@ -9,7 +9,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,9 +22,17 @@ struct metric_label {
 	const char *value; /* any text: it is escaped */
 };
 
-void metrics_family(FILE *out, const char *name, enum metric_type type, const char *help);
+/* What was written; without a NUL. Whoever has read it sets `size` back to 0. */
+struct metrics {
+	char *text;
+	size_t size, capacity;
+};
 
-void metrics_sample(FILE *out, const char *name, const struct metric_label *labels, size_t count,
-		    uint64_t value);
+void metrics_family(struct metrics *out, const char *name, enum metric_type type, const char *help);
+
+void metrics_sample(struct metrics *out, const char *name, const struct metric_label *labels,
+		    size_t count, uint64_t value);
+
+void metrics_free(struct metrics *out);
 
 #endif

@@ -10,7 +10,8 @@
 readonly BUILD_PACKAGES=(
 	gcc libc6-dev pkg-config meson ninja-build
 	clang=clang llvm=llvm-strip bpftool=bpftool
-	libbpf-dev libelf-dev libmnl-dev libnftnl-dev libpcap-dev libcjson-dev libmd-dev libmicrohttpd-dev check
+	libbpf-dev libelf-dev libmnl-dev libnftnl-dev libpcap-dev libcjson-dev libmd-dev
+	libmicrohttpd-dev libsystemd-dev libseccomp-dev check
 )
 readonly NETWORK_PACKAGES=(
 	iproute2=ip nftables=nft python3 wireguard-tools=wg curl=curl

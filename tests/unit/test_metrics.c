@@ -4,20 +4,25 @@
 #include "mem.h"
 #include "unit.h"
 
+static void assert_text(struct metrics *out, const char *expected)
+{
+	_free_ char *text = mem_strndup(out->text, out->size);
+
+	ck_assert_str_eq(text, expected);
+	metrics_free(out);
+}
+
 START_TEST(family)
 {
-	_free_ char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	struct metrics out = {};
 
-	metrics_family(out, "aclgate_flows", METRIC_GAUGE, "Flows.");
-	metrics_sample(out, "aclgate_flows", NULL, 0, 7);
-	metrics_family(out, "aclgate_packets_total", METRIC_COUNTER, "Packets.");
-	fclose(out);
-	ck_assert_str_eq(text, "# HELP aclgate_flows Flows.\n# TYPE aclgate_flows gauge\n"
-			       "aclgate_flows 7\n"
-			       "# HELP aclgate_packets_total Packets.\n"
-			       "# TYPE aclgate_packets_total counter\n");
+	metrics_family(&out, "aclgate_flows", METRIC_GAUGE, "Flows.");
+	metrics_sample(&out, "aclgate_flows", NULL, 0, 7);
+	metrics_family(&out, "aclgate_packets_total", METRIC_COUNTER, "Packets.");
+	assert_text(&out, "# HELP aclgate_flows Flows.\n# TYPE aclgate_flows gauge\n"
+			  "aclgate_flows 7\n"
+			  "# HELP aclgate_packets_total Packets.\n"
+			  "# TYPE aclgate_packets_total counter\n");
 }
 END_TEST
 
@@ -45,13 +50,10 @@ static const struct {
 
 START_TEST(sample)
 {
-	_free_ char *text = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	struct metrics out = {};
 
-	metrics_sample(out, "x", samples[_i].labels, samples[_i].count, samples[_i].value);
-	fclose(out);
-	ck_assert_str_eq(text, samples[_i].line);
+	metrics_sample(&out, "x", samples[_i].labels, samples[_i].count, samples[_i].value);
+	assert_text(&out, samples[_i].line);
 }
 END_TEST
 
