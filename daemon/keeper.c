@@ -11,6 +11,7 @@
 
 #include "child.h"
 #include "exits.h"
+#include "heal.h"
 #include "log.h"
 #include "mem.h"
 #include "server.h"
@@ -19,7 +20,14 @@ struct running {
 	struct keeper keeper;
 	struct server *server;
 	struct child *child; /* NULL: exporters are started by somebody else */
+	struct heal *heal;
 };
+
+static void tell_ready(void *context)
+{
+	(void)context;
+	sd_notify(0, "READY=1");
+}
 
 static int on_end(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
 {
@@ -38,15 +46,15 @@ static int on_end(sd_event_source *source, const struct signalfd_siginfo *signal
 /* sd_notify(3): the moment is that of the message, so that systemd can tell two reloads apart. */
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
 {
+	struct running *running = context;
 	struct timespec now;
 
 	(void)source;
 	(void)signal;
-	(void)context;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 		   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-	sd_notify(0, "READY=1");
+	heal_reload(running->heal, tell_ready);
 	return 0;
 }
 
@@ -102,11 +110,15 @@ static int start(struct running *running, const char *listen)
 		error = listen ? child_start(keeper->loop, running->server, listen,
 					     &running->child) :
 				 server_listen(running->server);
+	if (error >= 0)
+		error = heal_start(keeper, tell_ready, running, &running->heal);
 	return error;
 }
 
 static void stop(struct running *running)
 {
+	if (running->heal)
+		heal_stop(running->heal);
 	if (running->child)
 		child_free(running->child);
 	if (running->server)
@@ -128,7 +140,6 @@ int keeper_run(const char *listen)
 	} else if (result < 0) {
 		log_line(LOG_ERR, "the keeper cannot start: %s", strerror(-result));
 	} else {
-		sd_notify(0, "READY=1");
 		result = sd_event_loop(running.keeper.loop);
 		if (result < 0)
 			log_line(LOG_ERR, "the keeper's loop: %s", strerror(-result));

@@ -33,13 +33,13 @@ POLICIES = [
 class Stream:
     """From one box to another, until it is over."""
 
-    def __init__(self, source, destination, version):
+    def __init__(self, source, destination, version, rate=RATE):
         self._receiver = self._start(
             destination, "receive", destination.address(version), BOTH, ONE, NONE
         )
         assert self._receiver.stdout.readline() == "ready\n", "the receiver does not start"
         self._sender = self._start(
-            source, "send", RATE, source.address(version), destination.address(version),
+            source, "send", rate, source.address(version), destination.address(version),
             BOTH, ONE, NONE,
         )  # fmt: skip
 

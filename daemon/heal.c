@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "heal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "load.h"
+#include "log.h"
+#include "mem.h"
+#include "need.h"
+#include "place.h"
+#include "renew.h"
+#include "watch.h"
+
+/* Changes come in swarms: the first is looked at once, the rest together. All in microseconds. */
+#define LOOK_PAUSE  50000
+#define PLACE_PAUSE 900000   /* to read all addresses costs more than to look at the programs */
+#define LOCK_PAUSE  20000    /* until somebody else's load may be over */
+#define RETRY_FIRST 500000   /* until a load that failed is tried again ... */
+#define RETRY_LAST  60000000 /* ... doubled each time, up to this */
+
+struct heal {
+	struct keeper *keeper;
+	void (*ready)(void *context); /* NULL: it was called */
+	void *context;
+	struct watch *watch;
+	struct renew *renew;
+	sd_event_source *timer;	    /* the next look, if one is due before the clock's */
+	uint64_t looked;	    /* when */
+	uint64_t placed;	    /* when `here` was read */
+	uint8_t here[32];	    /* the place as it is */
+	uint64_t retry, retry_wait; /* no load before this; how long that was */
+	enum repair reason;	    /* of the load that is at work; REPAIR_MAX: somebody's wish */
+	struct need need;	    /* ... and what it is to mend */
+	uint8_t place[32];	    /* that the stored policy was loaded on last */
+	uint8_t loading[32];	    /* ... is being loaded on */
+	bool away;		    /* none of the interfaces was there */
+	char *told;		    /* findings of the last load */
+	char *trouble;		    /* what is wrong and cannot be mended, as it was told */
+};
+
+static uint64_t now(const struct heal *heal)
+{
+	uint64_t time = 0;
+
+	sd_event_now(heal->keeper->loop, CLOCK_MONOTONIC, &time);
+	return time;
+}
+
+static void look_in(struct heal *heal, uint64_t pause)
+{
+	uint64_t due = now(heal) + pause, planned = 0;
+	int enabled = SD_EVENT_OFF;
+
+	sd_event_source_get_enabled(heal->timer, &enabled);
+	sd_event_source_get_time(heal->timer, &planned);
+	if (enabled != SD_EVENT_OFF && planned <= due)
+		return;
+	sd_event_source_set_time(heal->timer, due);
+	sd_event_source_set_enabled(heal->timer, SD_EVENT_ONESHOT);
+}
+
+/* Once: not at each look, for as long as it lasts. @what: NULL: it is over. */
+static void tell_trouble(struct heal *heal, const char *what, int error)
+{
+	char *text = what ? mem_printf("%s: %s", what, strerror(-error)) : NULL;
+
+	if (text && (!heal->trouble || strcmp(text, heal->trouble)))
+		log_line(LOG_ERR, "%s", text);
+	free(heal->trouble);
+	heal->trouble = text;
+}
+
+static void count(struct heal *heal, enum repair repair, const struct need *need, const char *text)
+{
+	const struct log_field fields[] = {
+		{ "ACLGATE_REPAIR", repair_name(repair) },
+		{ "ACLGATE_INTERFACE", need->interface },
+	};
+	bool named = need->interface[0];
+
+	heal->keeper->tells.repairs[repair]++;
+	log_fields(LOG_NOTICE, fields, named ? 2 : 1, "%s%s%s%s%s", need->interface,
+		   named ? ": " : "", need->why ? need->why : "", need->why ? "; " : "", text);
+}
+
+/* ---------------------------------------------------------------- looking */
+
+static int look_at(const struct state *state, struct sight *ret_sight)
+{
+	_free_ char *policy = state_path(state->dir, LOAD_POLICY);
+	struct sight sight = { .stored = !access(policy, F_OK) };
+	int error = 0;
+
+	sight.error = gate_status(state, &sight.status);
+	if (sight.error && sight.error != -ENOENT)
+		return sight.error;
+	if (!sight.error && sight.status.backend == BACKEND_BPF) {
+		sight.guard = sight.status.guard;
+		error = sight.status.guard_error;
+	} else {
+		error = guard_read(0, &sight.guard);
+	}
+	*ret_sight = sight;
+	return error;
+}
+
+static int look_around(struct heal *heal, const struct wanted *wanted)
+{
+	int error;
+
+	if (heal->placed && now(heal) - heal->placed < PLACE_PAUSE)
+		return 0;
+	error = place_read(wanted, heal->here);
+	if (!error)
+		heal->placed = now(heal);
+	return error;
+}
+
+/* What there is while nobody changes it: -EAGAIN, somebody does. */
+static int look(struct heal *heal, struct wanted *ret_wanted, struct sight *ret_sight)
+{
+	const struct state *state = &heal->keeper->state;
+	_close_ int lock = state_try_lock(state);
+	int error = lock < 0 ? lock : wanted_read(state, ret_wanted);
+
+	if (!error)
+		error = look_at(state, ret_sight);
+	return error ? error : look_around(heal, ret_wanted);
+}
+
+static void tell_state(const struct wanted *wanted, const struct sight *sight)
+{
+	if (wanted->opened)
+		sd_notify(0, "STATUS=opened by hand: nothing is kept");
+	else if (!wanted->guarded_count)
+		sd_notify(0, "STATUS=nothing is guarded");
+	else if (sight->error || !sight->status.generation.number)
+		sd_notify(0, "STATUS=shut: no policy is loaded");
+	else
+		sd_notifyf(0, "STATUS=generation %u, %s", sight->status.generation.number,
+			   gate_status_enforced(&sight->status) ? "enforced" :
+								  "not all of it enforced");
+}
+
+/* ---------------------------------------------------------------- mending */
+
+/* At once, by the keeper itself: a load takes its time. */
+static void put_guard(struct heal *heal, const struct need *need)
+{
+	struct diag diag = {};
+	int error = load_keep_guard(&heal->keeper->state, &diag);
+
+	if (!error)
+		count(heal, REPAIR_GUARD, need,
+		      "the guard is put right, and shuts what lacks programs");
+	else if (error == -EAGAIN)
+		look_in(heal, LOCK_PAUSE);
+	else
+		tell_trouble(heal, "cannot put the guard up", error);
+	diag_free(&diag);
+}
+
+static void start_load(struct heal *heal, enum repair reason, const struct need *need,
+		       const struct wanted *wanted)
+{
+	int error;
+
+	if (renew_runs(heal->renew))
+		return; /* there is another look when it ends */
+	if (now(heal) < heal->retry) {
+		look_in(heal, heal->retry - now(heal));
+		return;
+	}
+	heal->placed = 0;
+	error = look_around(heal, wanted);
+	if (error) {
+		tell_trouble(heal, "cannot read this machine's addresses", error);
+		return;
+	}
+	heal->reason = reason;
+	heal->need = *need;
+	memcpy(heal->loading, heal->here, sizeof(heal->loading));
+	error = renew_start(heal->renew);
+	if (error)
+		tell_trouble(heal, "cannot start a load", error);
+}
+
+static void mend(struct heal *heal, const struct wanted *wanted, const struct sight *sight)
+{
+	struct need need = need_of(wanted, sight);
+	bool moved = memcmp(heal->here, heal->place, sizeof(heal->place));
+	bool kept = !wanted->opened && wanted->guarded_count && sight->stored;
+
+	if (need.guard)
+		put_guard(heal, &need);
+	if (need.load && !(heal->away && !moved))
+		start_load(heal, need.table ? REPAIR_TABLE : REPAIR_ATTACH, &need, wanted);
+	else if (kept && heal->ready && heal->reason == REPAIR_MAX)
+		start_load(heal, REPAIR_MAX, &need, wanted);
+	else if (kept && moved)
+		start_load(heal, REPAIR_REFRESH, &need, wanted);
+}
+
+static void look_and_mend(struct heal *heal)
+{
+	struct wanted wanted = {};
+	struct sight sight;
+	int error = look(heal, &wanted, &sight);
+
+	heal->looked = now(heal);
+	if (error == -EAGAIN) {
+		look_in(heal, LOCK_PAUSE);
+		return;
+	}
+	if (error) {
+		tell_trouble(heal, "cannot see what the gate does", error);
+	} else {
+		mend(heal, &wanted, &sight);
+		tell_state(&wanted, &sight);
+	}
+	if (heal->ready && !renew_runs(heal->renew)) {
+		heal->ready(heal->context);
+		heal->ready = NULL;
+	}
+}
+
+/* ---------------------------------------------------------------- when */
+
+static int on_timer(sd_event_source *source, uint64_t time, void *context)
+{
+	(void)source;
+	(void)time;
+	look_and_mend(context);
+	return 0;
+}
+
+static void on_change(void *context)
+{
+	struct heal *heal = context;
+	uint64_t since = now(heal) - heal->looked;
+
+	if (since >= LOOK_PAUSE)
+		look_and_mend(heal);
+	else
+		look_in(heal, LOOK_PAUSE - since);
+}
+
+/* What is as it was the last time was told then. */
+static void tell_findings(struct heal *heal, const struct renewed *renewed)
+{
+	_free_ char *lines = mem_strdup(renewed->text);
+	char *rest = lines;
+
+	if (heal->told && !strcmp(heal->told, renewed->text))
+		return;
+	free(heal->told);
+	heal->told = mem_strdup(renewed->text);
+	for (char *line; (line = strsep(&rest, "\n"));)
+		if (*line)
+			log_line(renewed->error ? LOG_ERR : LOG_WARNING, "%s", line);
+}
+
+static void on_failed(struct heal *heal, int error)
+{
+	heal->retry_wait = !heal->retry_wait		     ? RETRY_FIRST :
+			   heal->retry_wait < RETRY_LAST / 2 ? 2 * heal->retry_wait :
+							       RETRY_LAST;
+	heal->retry = now(heal) + heal->retry_wait;
+	tell_trouble(heal, "the stored policy cannot be loaded", error);
+}
+
+static void on_loaded(struct heal *heal, const struct renewed *renewed)
+{
+	_free_ char *text = mem_printf("the stored policy is loaded again as generation %u",
+				       renewed->generation);
+
+	heal->retry = heal->retry_wait = 0;
+	memcpy(heal->place, heal->loading, sizeof(heal->place));
+	heal->away = renewed->error == -ENODEV;
+	tell_trouble(heal, NULL, 0);
+	if (renewed->error)
+		return;
+	if (heal->reason == REPAIR_MAX)
+		log_line(LOG_INFO, "%s", text);
+	else
+		count(heal, heal->reason, &heal->need, text);
+}
+
+/* No interface, or nothing to load any more, is no failure: there is nothing to be done about it. */
+static void on_renewed(void *context, const struct renewed *renewed)
+{
+	struct heal *heal = context;
+	bool failed = renewed->error && renewed->error != -ENODEV && renewed->error != -ENOENT;
+
+	tell_findings(heal, renewed);
+	if (failed)
+		on_failed(heal, renewed->error);
+	else
+		on_loaded(heal, renewed);
+	if (heal->reason == REPAIR_MAX)
+		heal->reason = REPAIR_REFRESH;
+	look_and_mend(heal);
+}
+
+int heal_start(struct keeper *keeper, void (*ready)(void *context), void *context,
+	       struct heal **ret_heal)
+{
+	struct heal *heal = mem_alloc(sizeof(*heal));
+	int error;
+
+	*heal = (struct heal){ .keeper = keeper, .context = context };
+	error = sd_event_add_time_relative(keeper->loop, &heal->timer, CLOCK_MONOTONIC, 0, 0,
+					   on_timer, heal);
+	if (error >= 0)
+		error = renew_open(keeper->loop, &keeper->state, on_renewed, heal, &heal->renew);
+	if (error >= 0)
+		error = watch_start(keeper->loop, on_change, heal, &heal->watch);
+	if (error < 0) {
+		heal_stop(heal);
+		return error;
+	}
+	heal_reload(heal, ready);
+	*ret_heal = heal;
+	return 0;
+}
+
+void heal_reload(struct heal *heal, void (*ready)(void *context))
+{
+	heal->ready = ready;
+	heal->reason = REPAIR_MAX;
+	heal->retry = 0;
+	look_in(heal, 0);
+}
+
+void heal_stop(struct heal *heal)
+{
+	if (heal->watch)
+		watch_stop(heal->watch);
+	if (heal->renew)
+		renew_close(heal->renew);
+	sd_event_source_disable_unref(heal->timer);
+	free(heal->told);
+	free(heal->trouble);
+	free(heal);
+}
