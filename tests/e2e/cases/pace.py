@@ -33,14 +33,15 @@ POLICIES = [
 class Stream:
     """From one box to another, until it is over."""
 
-    def __init__(self, source, destination, version, rate=RATE):
+    def __init__(self, source, destination, version, rate=RATE, ports=(BOTH, ONE, NONE)):
+        self._ports = ports
         self._receiver = self._start(
-            destination, "receive", destination.address(version), BOTH, ONE, NONE
+            destination, "receive", destination.address(version), *ports
         )
         assert self._receiver.stdout.readline() == "ready\n", "the receiver does not start"
         self._sender = self._start(
             source, "send", rate, source.address(version), destination.address(version),
-            BOTH, ONE, NONE,
+            *ports,
         )  # fmt: skip
 
     @staticmethod
@@ -49,10 +50,9 @@ class Stream:
             sys.executable, "-B", SCRIPT, *arguments, stdout=subprocess.PIPE, text=True
         )
 
-    @staticmethod
-    def _end(process):
+    def _end(self, process):
         process.send_signal(signal.SIGTERM)
-        return dict(zip((BOTH, ONE, NONE), map(int, process.communicate(timeout=20)[0].split())))
+        return dict(zip(self._ports, map(int, process.communicate(timeout=20)[0].split())))
 
     def end(self):
         """What was sent and what arrived, by port."""
