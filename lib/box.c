@@ -63,9 +63,10 @@ void box_free(struct box *box)
 	*box = (struct box){};
 }
 
+/* Any socket tells of interfaces; the keeper may open one of this family only. */
 int box_interface(const char *name, enum box_link *ret_link)
 {
-	_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq request = {};
 
 	if (fd < 0)
