@@ -18,7 +18,7 @@ readonly NETWORK_PACKAGES=(
 )
 readonly TEST_PACKAGES=(
 	nmap=nmap tcpdump=tcpdump npm=npm python3-jsonschema libclang-rt-14-dev
-	debhelper scdoc=scdoc lintian=lintian man-db=man systemd=systemd-analyze fish=fish zsh=zsh
+	debhelper scdoc=scdoc git=git lintian=lintian man-db=man systemd=systemd-analyze fish=fish zsh=zsh
 	qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio kmod=depmod
 )
 
