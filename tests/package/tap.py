@@ -14,7 +14,7 @@ class Tap:
         self.failed |= not good
         print(f"{'ok' if good else 'not ok'} {self.count} - {name}")
         if not good:
-            for line in details:
+            for line in "\n".join(details).splitlines():
                 print(f"# {line}")
 
     def skip(self, name, reason):
