@@ -15,7 +15,7 @@ _aclctl_options() {
 	flows) echo --device --json ;;
 	monitor) echo --device --count --json ;;
 	devices) echo --json ;;
-	approve) echo --inventory --name ;;
+	approve) echo --inventory --name --json ;;
 	status) echo --json ;;
 	guard) echo --interface ;;
 	unload) echo --open ;;

@@ -32,7 +32,7 @@ complete -c aclctl -n 'not __aclctl_begins' -l help -d 'print usage'
 complete -c aclctl -n '__fish_seen_subcommand_from load check test' -F
 complete -c aclctl -n '__fish_seen_subcommand_from guard' -a 'on off'
 
-complete -c aclctl -n '__fish_seen_subcommand_from load restore check test can trace flows monitor devices status' -l json -d 'print JSON'
+complete -c aclctl -n '__fish_seen_subcommand_from load restore check test can trace flows monitor devices approve status' -l json -d 'print JSON'
 complete -c aclctl -n '__fish_seen_subcommand_from load check test can trace approve' -l inventory -r -F -d 'devices and hosts'
 complete -c aclctl -n '__fish_seen_subcommand_from load trace guard' -l interface -x -a '(__aclctl_interfaces)' -d interface
 complete -c aclctl -n '__fish_seen_subcommand_from can trace' -l policy -r -F -d 'ask this policy'

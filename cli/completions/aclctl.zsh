@@ -57,7 +57,7 @@ _aclctl() {
 	flows) _arguments $help $device $json ;;
 	monitor) _arguments $help $device '--count[end after so many events]:number:' $json ;;
 	devices) _arguments $help $json ;;
-	approve) _arguments $help $inventory '--name[its name]:name:' '1:key:' ;;
+	approve) _arguments $help $inventory '--name[its name]:name:' $json '1:key:' ;;
 	status) _arguments $help $json ;;
 	guard) _arguments $help $interface '1:state:(on off)' ;;
 	unload) _arguments $help '--open[open the gate]' ;;
