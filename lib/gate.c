@@ -661,8 +661,10 @@ int gate_load(const struct state *state, struct gate_policy *policy, struct diag
 	      uint32_t *ret_number)
 {
 	struct guarded guarded = {};
-	int error = find_interfaces(policy, diag, &guarded);
+	int error = gate_may_look(state, diag);
 
+	if (!error)
+		error = find_interfaces(policy, diag, &guarded);
 	if (!error)
 		error = read_nft(&guarded, diag);
 	if (!error)

@@ -98,8 +98,10 @@ int gate_load_nft(const struct state *state, struct gate_policy *policy, struct 
 	uint32_t number = next_number(state);
 	struct before before = {};
 	struct guard guard;
-	int error = check_topologies(policy->table, diag);
+	int error = gate_may_look(state, diag);
 
+	if (!error)
+		error = check_topologies(policy->table, diag);
 	if (!error)
 		error = read_before(state, &before);
 	if (!error)

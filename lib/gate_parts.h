@@ -11,6 +11,12 @@
 /* Adds an error "@what: …". Returns @error. */
 int gate_fail(struct diag *diag, int error, const char *what);
 
+/*
+ * hook_may_look(), where there is a gate of programs, with an error that says what it takes: a
+ * container that may use nothing but nftables has none.
+ */
+int gate_may_look(const struct state *state, struct diag *diag);
+
 /* Whether an interface can be guarded: by programs, or with @bpf false by nftables. */
 int gate_check_topology(const char *name, bool bpf, struct diag *diag);
 

@@ -18,6 +18,16 @@ int gate_fail(struct diag *diag, int error, const char *what)
 	return error;
 }
 
+int gate_may_look(const struct state *state, struct diag *diag)
+{
+	_close_ int map = kernel_map_open(state->pins, "active");
+	int error = map == -ENOENT ? 0 : hook_may_look();
+
+	if (error)
+		gate_fail(diag, error, "telling whose programs are attached takes CAP_SYS_ADMIN");
+	return error;
+}
+
 static int detach(const struct state *state, const struct gate_interface *interface)
 {
 	int error = 0;
@@ -124,8 +134,11 @@ static int disarm(const struct state *state)
 
 int gate_unload(const struct state *state, struct diag *diag)
 {
-	int error = disarm(state);
+	int error = gate_may_look(state, diag);
 
+	if (error)
+		return error;
+	error = disarm(state);
 	if (error)
 		return gate_fail(diag, error, "cannot shut the gate before the programs go");
 	error = gate_detach_all(state);
@@ -136,8 +149,11 @@ int gate_unload(const struct state *state, struct diag *diag)
 
 int gate_open(const struct state *state, struct diag *diag)
 {
-	int error = guard_remove();
+	int error = gate_may_look(state, diag);
 
+	if (error)
+		return error;
+	error = guard_remove();
 	if (!error)
 		error = nft_gate_remove();
 	if (!error || error == -EOPNOTSUPP)
@@ -158,8 +174,11 @@ int gate_shut(const struct state *state, const char *const *names, size_t count,
 {
 	struct guard_status status;
 	struct nft_gate nft;
-	int error = nft_gate_read(&nft);
+	int error = gate_may_look(state, diag);
 
+	if (error)
+		return error;
+	error = nft_gate_read(&nft);
 	if (!error)
 		error = guard_read(0, &status);
 	for (size_t i = 0; i < count && !error; i++) {

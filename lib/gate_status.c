@@ -149,6 +149,8 @@ static int status_bpf(const struct state *state, struct gate_status *ret_status)
 	uint32_t zero = 0;
 	int error;
 
+	if (active_map >= 0 && hook_may_look())
+		return -EPERM;
 	if (active_map < 0 || headers < 0 || totals < 0)
 		return active_map < 0 ? active_map : headers < 0 ? headers : totals;
 	error = kernel_map_get(active_map, &zero, &active);

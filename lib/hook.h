@@ -19,6 +19,12 @@ struct hook {
 	enum direction direction;
 };
 
+/*
+ * Programs are known by their number, which takes CAP_SYS_ADMIN: without it nothing on an interface
+ * could be told from what is somebody else's. 0, or -EPERM.
+ */
+int hook_may_look(void);
+
 /* Attaches, or replaces our own program that is there, without a packet in between. */
 int hook_attach(const struct hook *hook, int program);
 

@@ -142,6 +142,20 @@ def _check_own_address(world, report):
             assert len(arrived) == len(forged), f"{len(arrived)} arrived: {arrived[0]}"
 
 
+def _check_capabilities(world, report):
+    """Who cannot tell whose programs are attached must not touch them, nor the guard."""
+    less = "setpriv", "--bounding-set=-sys_admin"
+    _must_load(world, POLICY, "bpf")
+    for command in (["unload"], ["unload", "--open"], ["guard", "on"], ["restore"]):
+        what = " ".join(command)
+        with report.case(f"states: {what} without CAP_SYS_ADMIN: exit 4, and all is as it was"):
+            result = world.aclctl(*command, wrapper=less)
+            assert result.returncode == 4, f"exit {result.returncode}: {result.stdout}"
+            assert world.aclctl("status").returncode == 0, world.aclctl("status").stdout
+    with report.case("states: ... and it judges"):
+        _judges(world)
+
+
 def run(world, report):
     try:
         _check_told(world, report)
@@ -150,6 +164,7 @@ def run(world, report):
         _check_failed(world, report)
         _check_changed_table(world, report)
         _check_own_address(world, report)
+        _check_capabilities(world, report)
     finally:
         world.backend = "auto"
         world.aclctl("unload", "--open")
