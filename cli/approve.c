@@ -262,7 +262,8 @@ static void add_edited(const struct approval *approval, struct sources *sources)
 static enum exit_code check_and_load(const struct approval *approval, const struct box *box)
 {
 	const char *interface = approval->wanted.interface;
-	struct checked checked = { .interface = *interface ? interface : NULL };
+	struct checked checked = { .interface = *interface ? interface : NULL,
+				   .now = wallclock_now(&approval->state) };
 	enum exit_code code;
 
 	add_edited(approval, &checked.sources);

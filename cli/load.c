@@ -64,7 +64,8 @@ static int load(const struct options *options, enum backend backend, struct chec
 int command_load(const struct options *options, char **arguments)
 {
 	const char *unreadable;
-	struct checked checked = { .interface = options->interface };
+	struct state state = state_get();
+	struct checked checked = { .interface = options->interface, .now = wallclock_now(&state) };
 	enum backend backend = BACKEND_AUTO;
 	struct box box = {};
 	int error, code;

@@ -18,10 +18,13 @@
 
 /* Changes come in swarms: the first is looked at once, the rest together. All in microseconds. */
 #define LOOK_PAUSE  50000
-#define PLACE_PAUSE 900000   /* to read all addresses costs more than to look at the programs */
-#define LOCK_PAUSE  20000    /* until somebody else's load may be over */
-#define RETRY_FIRST 500000   /* until a load that failed is tried again ... */
-#define RETRY_LAST  60000000 /* ... doubled each time, up to this */
+#define PLACE_PAUSE 900000    /* to read all addresses costs more than to look at the programs */
+#define LOCK_PAUSE  20000     /* until somebody else's load may be over */
+#define RETRY_FIRST 500000    /* until a load that failed is tried again ... */
+#define CLOCK_PAUSE 600000000 /* between two times that the time of day is written down */
+#define RETRY_LAST  60000000  /* ... doubled each time, up to this */
+
+#define OFFSET_MIN 2 /* seconds by which the time of day was set: deadlines are on another clock */
 
 struct heal {
 	struct keeper *keeper;
@@ -38,6 +41,8 @@ struct heal {
 	struct need need;	    /* ... and what it is to mend */
 	uint8_t place[32];	    /* that the stored policy was loaded on last */
 	uint8_t loading[32];	    /* ... is being loaded on */
+	int64_t offset;		    /* wallclock_offset() at that load */
+	uint64_t remembered;	    /* when the time of day was written down */
 	bool away;		    /* none of the interfaces was there */
 	char *told;		    /* findings of the last load */
 	char *trouble;		    /* what is wrong and cannot be mended, as it was told */
@@ -184,6 +189,7 @@ static void start_load(struct heal *heal, enum repair reason, const struct need 
 	}
 	heal->reason = reason;
 	heal->need = *need;
+	heal->offset = wallclock_offset();
 	memcpy(heal->loading, heal->here, sizeof(heal->loading));
 	error = renew_start(heal->renew);
 	if (error)
@@ -193,7 +199,8 @@ static void start_load(struct heal *heal, enum repair reason, const struct need 
 static void mend(struct heal *heal, const struct wanted *wanted, const struct sight *sight)
 {
 	struct need need = need_of(wanted, sight);
-	bool moved = memcmp(heal->here, heal->place, sizeof(heal->place));
+	bool moved = memcmp(heal->here, heal->place, sizeof(heal->place)) ||
+		     llabs(wallclock_offset() - heal->offset) >= OFFSET_MIN;
 	bool kept = !wanted->opened && wanted->guarded_count && sight->stored;
 
 	if (need.guard)
@@ -204,6 +211,15 @@ static void mend(struct heal *heal, const struct wanted *wanted, const struct si
 		start_load(heal, REPAIR_MAX, &need, wanted);
 	else if (kept && moved)
 		start_load(heal, REPAIR_REFRESH, &need, wanted);
+}
+
+/* For the next boot; a state directory that cannot be written is told by whoever loads. */
+static void remember_time(struct heal *heal)
+{
+	if (heal->remembered && now(heal) - heal->remembered < CLOCK_PAUSE)
+		return;
+	wallclock_remember(&heal->keeper->state);
+	heal->remembered = now(heal);
 }
 
 static void look_and_mend(struct heal *heal)
@@ -221,6 +237,8 @@ static void look_and_mend(struct heal *heal)
 		tell_trouble(heal, "cannot see what the gate does", error);
 	} else {
 		mend(heal, &wanted, &sight);
+		if (sight.stored)
+			remember_time(heal);
 		tell_state(&wanted, &sight);
 	}
 	if (heal->ready && !renew_runs(heal->renew)) {

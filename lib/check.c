@@ -129,7 +129,8 @@ int check_sources(struct checked *checked, const struct box *box)
 		guard_instead(&checked->policy, checked->interface);
 	inventory_build(&checked->policy, box, diag, &checked->inventory);
 	select_check_ipsets(&checked->inventory, diag);
-	resolve(&checked->policy, &checked->inventory, time(NULL), diag, &checked->ruleset);
+	resolve(&checked->policy, &checked->inventory, checked->now ? checked->now : time(NULL),
+		diag, &checked->ruleset);
 	policy_drop_rules(&checked->policy);
 	if (diag->errors)
 		return -EINVAL;

@@ -7,10 +7,12 @@
 #include "policy.h"
 #include "ruleset.h"
 #include "table.h"
+#include "wallclock.h"
 
 /* A policy and all that was made of it. Built in place: its parts point at each other. */
 struct checked {
 	const char *interface; /* to guard in place of those of the policy; NULL: those */
+	int64_t now; /* seconds since the epoch, or WALLCLOCK_UNKNOWN; 0: what the clock says */
 	struct sources sources;
 	struct diag diag;
 	struct policy policy;

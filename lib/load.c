@@ -180,6 +180,8 @@ static int enforce_and_keep(struct loading *loading, struct ids *ids)
 		return error;
 	error = commit_copies(state, loading->checked);
 	if (!error)
+		error = wallclock_remember(state);
+	if (!error)
 		error = wanted_write_opened(state, false);
 	if (error)
 		diag_warning(diag, PLACE_NONE,
@@ -254,6 +256,10 @@ int load_run(struct loading *loading)
 	struct ids ids = {};
 	int error;
 
+	if (loading->checked->now == WALLCLOCK_UNKNOWN)
+		diag_warning(&loading->checked->diag, PLACE_NONE,
+			     "the clock of this machine is behind what it was before: until it is "
+			     "right, rules that expire some day count as expired");
 	hashing_start(&hashing);
 	error = prepare_ids(loading->state, loading->checked, &ids);
 	hashing_finish(&hashing);

@@ -54,6 +54,7 @@ static int check_stored(const struct state *state, struct load_again *again)
 		error = box_read(&again->box);
 	if (error)
 		return error;
+	checked->now = wallclock_now(state);
 	checked->interface = again->wanted.interface[0] ? again->wanted.interface : NULL;
 	error = check_sources(checked, &again->box);
 	if (!error)

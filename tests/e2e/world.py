@@ -200,12 +200,12 @@ class World(Network):
 
     # ------------------------------------------------------------ acld
 
-    def start_acld(self):
+    def start_acld(self, **environment):
         log = open(LOGS / "acld.log", "ab")
         with log:
             self.acld = self.router.netns.start(
                 BUILD / "daemon" / "acld", "--listen", f"127.0.0.1:{ACLD_PORT}",
-                env=self.environment(), stdout=log, stderr=log,
+                env=self.environment() | environment, stdout=log, stderr=log,
             )  # fmt: skip
         wait_until(self.acld_answers, "acld answers")
 

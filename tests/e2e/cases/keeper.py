@@ -3,9 +3,14 @@
 missing meanwhile is shut, and what a person opened stays open. Every repair is logged and counted."""
 
 import contextlib
+import datetime
+import os
+import pathlib
 import shutil
 import signal
 import socket
+import struct
+import subprocess
 import threading
 import time
 
@@ -300,6 +305,54 @@ def _check_addresses(world, report):
     run("ip", "address", "del", "10.77.7.7/32", "dev", "lo")
 
 
+def _wallclock(world):
+    """A library that sets the time of day of who preloads it; and the file that says by how much."""
+    library = world.file("wallclock.so", "")
+    source = pathlib.Path(__file__).resolve().parents[1] / "wallclock.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source], check=True)
+    ahead = world.file("ahead", "")
+    ahead.write_bytes(struct.pack("=q", 0))
+    return {"LD_PRELOAD": str(library), "WALLCLOCK_AHEAD": str(ahead)}, ahead
+
+
+def _allowed(world):
+    return bool(leaks(world, SENDERS[1], only={ALLOWED}))
+
+
+HOUR = 3600
+
+
+def _check_clock(world, report):
+    """A rule that expires in an hour, for keeper and router whose time of day is set."""
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=HOUR)
+    rule = allow("windows-machine", f"imac:{ALLOWED}", expires=until.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    environment, ahead = _wallclock(world)
+    world.load(policy(rule, interfaces=["wg0", "lan0"]), world.inventory())
+    world.start_acld(**environment)
+    try:
+        with report.case("keeper: a rule that expires in an hour is one now"):
+            assert _allowed(world), "nothing arrives"
+        for seconds, expected in ((2 * HOUR, False), (0, True)):
+            with report.case(f"keeper: the clock is set to {seconds} s ahead: allowed is {expected}"):
+                before = world.status()["generation"]
+                with open(ahead, "r+b") as file:
+                    file.write(struct.pack("=q", seconds))
+                wait_until(lambda: world.status()["generation"] > before, "another generation", 2)
+                assert _allowed(world) == expected
+    finally:
+        _stop(world)
+    with report.case("keeper: a clock that is behind: what expires some day counts as expired"):
+        os.utime(world.state / "clock", (until.timestamp() + HOUR,) * 2)
+        result = world.aclctl("restore")
+        assert result.returncode == 0 and "is behind" in result.stderr, result.stderr
+        assert not _allowed(world), "it is allowed"
+    with report.case("keeper: ... until it is right"):
+        os.utime(world.state / "clock")
+        result = world.aclctl("restore")
+        assert result.returncode == 0 and "is behind" not in result.stderr, result.stderr
+        assert _allowed(world), "it is not allowed"
+
+
 def _check_log(report):
     text = (LOGS / "acld.log").read_text()
     for what in ("acld: the guard is put right", "loaded again as generation", "wg0: the programs were removed; "):
@@ -323,6 +376,8 @@ def run(world, report):
             world.backend = "nft"
             world.load(POLICY, world.inventory())
             _check_table(world, report)
+        world.backend = "auto"
+        _check_clock(world, report)
         _check_log(report)
     finally:
         world.backend = "auto"
