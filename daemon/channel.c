@@ -64,7 +64,7 @@ static int channel_connect(struct channel *channel)
 
 	strcpy(address.sun_path, channel->path);
 	if (connect(channel->fd, (const struct sockaddr *)&address, sizeof(address)))
-		return -ENOTCONN;
+		return errno == EACCES ? -errno : -ENOTCONN;
 	return watch(channel);
 }
 
@@ -82,7 +82,10 @@ int channel_open(sd_event *loop, const struct state *state, struct channel *ret_
 			      socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (channel->fd < 0)
 		return channel->inherited ? channel->fd : -errno;
-	return channel->inherited ? watch(channel) : 0;
+	if (channel->inherited)
+		return watch(channel);
+	channel_connect(channel); /* now, as who may no longer be allowed to in the sandbox */
+	return 0;
 }
 
 static uint64_t now(void)

@@ -71,8 +71,10 @@ static int set_limits(void)
 		int resource;
 		rlim_t limit;
 	} limits[] = {
-		{ RLIMIT_CORE, 0 },	  { RLIMIT_NPROC, 0 },	     { RLIMIT_FSIZE, 0 },
-		{ RLIMIT_NOFILE, FILES }, { RLIMIT_DATA, DATA_MAX },
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_NPROC, 0 },
+		{ RLIMIT_NOFILE, FILES },
+		{ RLIMIT_DATA, DATA_MAX },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
