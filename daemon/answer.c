@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
 #include "mem.h"
+#include "moment.h"
 
 #define MESSAGE_DESCRIPTORS 253 /* SCM_MAX_FD, net/scm.h */
 #define SEALS		    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
@@ -181,19 +181,11 @@ int answer_send(int socket, const struct answer *answer, uint64_t number)
 
 /* ---------------------------------------------------------------- exporter */
 
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
-}
-
-static int wait_for(int socket, int64_t deadline)
+static int wait_for(int socket, uint64_t deadline)
 {
 	struct pollfd wanted = { .fd = socket, .events = POLLIN };
-	int64_t left = deadline - now();
-	int ready = left > 0 ? poll(&wanted, 1, (int)left) : 0;
+	uint64_t now = moment_now();
+	int ready = now < deadline ? poll(&wanted, 1, (int)((deadline - now + 999) / 1000)) : 0;
 
 	return ready > 0 ? 0 : ready < 0 ? -errno : -ETIMEDOUT;
 }
@@ -225,7 +217,7 @@ static int take_descriptors(struct msghdr *message, struct answer *answer)
 }
 
 /* Returns the size of the message, which is at least a head of ours. */
-static ssize_t receive_part(int socket, int64_t deadline, void *ret_bytes, size_t size,
+static ssize_t receive_part(int socket, uint64_t deadline, void *ret_bytes, size_t size,
 			    struct answer *answer)
 {
 	char control[CMSG_SPACE(MESSAGE_DESCRIPTORS * sizeof(int))] __attribute__((aligned(8)));
@@ -263,7 +255,7 @@ static bool is_sound(const struct answer_body *body)
 	       body->guard.guard.count <= GUARD_PLACES_MAX;
 }
 
-static int receive(int socket, uint64_t number, int64_t deadline, struct answer *answer)
+static int receive(int socket, uint64_t number, uint64_t deadline, struct answer *answer)
 {
 	struct answer_head rest;
 	ssize_t size;
@@ -291,7 +283,7 @@ static int receive(int socket, uint64_t number, int64_t deadline, struct answer 
 int answer_ask(int socket, uint64_t number, int milliseconds, struct answer *ret_answer)
 {
 	struct answer_request request = { answer_head(number) };
-	int64_t deadline = now() + milliseconds;
+	uint64_t deadline = moment_now() + (uint64_t)milliseconds * 1000;
 	int error = 0;
 
 	ret_answer->count = 0;

@@ -7,12 +7,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "exits.h"
 #include "log.h"
 #include "mem.h"
+#include "moment.h"
 
 #define ANSWER_TIMEOUT 1000    /* ms */
 #define PATIENCE       1000000 /* us */
@@ -88,19 +88,11 @@ int channel_open(sd_event *loop, const struct state *state, struct channel *ret_
 	return 0;
 }
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}
-
 /* What cannot get better on this connection ends the exporter, after it has said so over HTTP. */
 static void judge(struct channel *channel, int error)
 {
 	if (error == -ETIMEDOUT)
-		channel->patience = now() + PATIENCE;
+		channel->patience = moment_now() + PATIENCE;
 	if (error != -ESTALE && error != -EPROTO && error != -ECONNRESET)
 		return;
 	if (error == -ESTALE)
@@ -114,7 +106,7 @@ int channel_ask(struct channel *channel, struct answer *ret_answer)
 {
 	int error = channel->connected ? 0 : channel_connect(channel);
 
-	if (!error && now() < channel->patience)
+	if (!error && moment_now() < channel->patience)
 		error = -ETIMEDOUT;
 	else if (!error) {
 		error = answer_ask(channel->fd, ++channel->number, ANSWER_TIMEOUT, ret_answer);

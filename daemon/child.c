@@ -18,6 +18,7 @@
 #define PAUSE_FIRST 100000   /* us */
 #define PAUSE_LAST  10000000 /* us; whoever stayed longer than this begins anew */
 #define END_TIMEOUT 1000000  /* us */
+#define ACCURACY    1000     /* us */
 
 struct child {
 	sd_event *loop;
@@ -155,8 +156,8 @@ int child_start(sd_event *loop, struct server *server, const char *listen, struc
 	int error;
 
 	*child = (struct child){ .loop = loop, .server = server, .listen = mem_strdup(listen) };
-	error = sd_event_add_time_relative(loop, &child->timer, CLOCK_MONOTONIC, 0, 0, on_timer,
-					   child);
+	error = sd_event_add_time_relative(loop, &child->timer, CLOCK_MONOTONIC, 0, ACCURACY,
+					   on_timer, child);
 	if (error >= 0)
 		error = sd_event_source_set_enabled(child->timer, SD_EVENT_OFF);
 	if (error >= 0)

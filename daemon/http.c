@@ -16,6 +16,7 @@
 
 /* That are accepted before those that are there get their turn. */
 #define ACCEPTED_AT_ONCE 16
+#define ACCURACY	 1000 /* us */
 
 struct connection {
 	TAILQ_ENTRY(connection) others;
@@ -32,6 +33,7 @@ struct http {
 	sd_event_source *listening;
 	sd_event_source *ready; /* the server's own epoll */
 	sd_event_source *timer; /* ... and its timeouts */
+	sd_event_source *again; /* ... where it has more to do at once */
 };
 
 static const char landing[] =
@@ -238,14 +240,16 @@ static void close_one(struct http *http)
 static void run(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG timeout;
+	bool waits;
 
 	MHD_run(http->daemon);
-	if (MHD_get_timeout(http->daemon, &timeout) != MHD_YES) {
-		sd_event_source_set_enabled(http->timer, SD_EVENT_OFF);
-		return;
-	}
-	sd_event_source_set_time_relative(http->timer, (uint64_t)timeout * 1000);
-	sd_event_source_set_enabled(http->timer, SD_EVENT_ONESHOT);
+	waits = MHD_get_timeout(http->daemon, &timeout) == MHD_YES;
+	if (waits && timeout)
+		sd_event_source_set_time_relative(http->timer, (uint64_t)timeout * 1000);
+	sd_event_source_set_enabled(http->timer,
+				    waits && timeout ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	sd_event_source_set_enabled(http->again,
+				    waits && !timeout ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
 static int on_ready(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -261,6 +265,13 @@ static int on_timer(sd_event_source *source, uint64_t time, void *context)
 {
 	(void)source;
 	(void)time;
+	run(context);
+	return 0;
+}
+
+static int on_again(sd_event_source *source, void *context)
+{
+	(void)source;
 	run(context);
 	return 0;
 }
@@ -312,8 +323,10 @@ static int add_sources(struct http *http, sd_event *loop, int socket)
 	int error = sd_event_add_io(loop, &http->ready, ready, EPOLLIN, on_ready, http);
 
 	if (error >= 0)
-		error = sd_event_add_time_relative(loop, &http->timer, CLOCK_MONOTONIC, 0, 0,
+		error = sd_event_add_time_relative(loop, &http->timer, CLOCK_MONOTONIC, 0, ACCURACY,
 						   on_timer, http);
+	if (error >= 0)
+		error = sd_event_add_defer(loop, &http->again, on_again, http);
 	if (error >= 0)
 		error = sd_event_add_io(loop, &http->listening, socket, EPOLLIN, on_arrival, http);
 	return error < 0 ? error : 0;
@@ -342,6 +355,7 @@ void http_stop(struct http *http)
 	sd_event_source_disable_unref(http->listening);
 	sd_event_source_disable_unref(http->ready);
 	sd_event_source_disable_unref(http->timer);
+	sd_event_source_disable_unref(http->again);
 	if (http->daemon)
 		MHD_stop_daemon(http->daemon);
 	free(http);

@@ -17,7 +17,7 @@
 
 #define HTTP_CONNECTIONS 128
 #define HTTP_SECONDS	 10
-#define HTTP_MEMORY	 16384 /* of a connection, for request and answer */
+#define HTTP_MEMORY	 32768 /* of a connection, for request and answer */
 
 struct http;
 

@@ -50,7 +50,7 @@ int notify_open(sd_event *loop)
 	if (error || wanted <= 0)
 		return error ? error : wanted;
 	interval /= 2;
-	error = sd_event_add_time_relative(loop, NULL, CLOCK_MONOTONIC, interval, 0, on_watchdog,
+	error = sd_event_add_time_relative(loop, NULL, CLOCK_MONOTONIC, interval, 1000, on_watchdog,
 					   &interval);
 	return error < 0 ? error : 0;
 }

@@ -13,8 +13,10 @@
 
 #include "log.h"
 #include "mem.h"
+#include "moment.h"
 
-#define GROUP "aclgate"
+#define GROUP	 "aclgate"
+#define ACCURACY 1000 /* us */
 
 struct client {
 	struct server *server;
@@ -59,7 +61,7 @@ static int freshen(struct server *server)
 	if (error < 0 || enabled != SD_EVENT_OFF)
 		return error < 0 ? error : 0;
 	answer_make(&server->state, server->keeper, &server->answer);
-	error = sd_event_source_set_time_relative(server->pause, SERVER_PAUSE);
+	error = sd_event_source_set_time(server->pause, moment_now() + SERVER_PAUSE);
 	return error < 0 ? error : sd_event_source_set_enabled(server->pause, SD_EVENT_ONESHOT);
 }
 
@@ -134,7 +136,7 @@ int server_start(sd_event *loop, const struct state *state, const struct answer_
 	server->loop = loop;
 	server->state = *state;
 	server->keeper = keeper;
-	error = sd_event_add_time_relative(loop, &server->pause, CLOCK_MONOTONIC, 0, 0,
+	error = sd_event_add_time_relative(loop, &server->pause, CLOCK_MONOTONIC, 0, ACCURACY,
 					   on_pause_over, server);
 	if (error >= 0)
 		error = sd_event_source_set_enabled(server->pause, SD_EVENT_OFF);

@@ -4,17 +4,11 @@
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "mem.h"
+#include "moment.h"
 
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
-}
+#define ACCURACY 1000 /* us */
 
 /* From the ones that are kept; its readers may still hold it. */
 static void forget(struct supply *supply, size_t index)
@@ -34,7 +28,17 @@ static struct supplied *newest(const struct supply *supply)
 {
 	struct supplied *last = supply->count ? supply->kept[supply->count - 1] : NULL;
 
-	return last && now() - last->made < SUPPLY_FRESH ? last : NULL;
+	return last && moment_now() - last->made < SUPPLY_FRESH ? last : NULL;
+}
+
+/* Those that nobody reads, and nobody will get. */
+static void sweep(struct supply *supply)
+{
+	struct supplied *last = newest(supply);
+
+	for (size_t i = supply->count; i-- > 0;)
+		if (!supply->kept[i]->readers && supply->kept[i] != last)
+			forget(supply, i);
 }
 
 static int make(struct supply *supply, struct supplied **ret_supplied)
@@ -45,13 +49,14 @@ static int make(struct supply *supply, struct supplied **ret_supplied)
 
 	if (error)
 		return error;
+	sweep(supply);
 	if (supply->count == SUPPLY_MAX)
 		forget(supply, 0);
 	error = snapshot_read(answer, &supplied->snapshot);
 	if (error)
 		return error;
-	supplied->made = now();
-	sd_event_source_set_time_relative(supply->stale, SUPPLY_FRESH + 1000);
+	supplied->made = moment_now();
+	sd_event_source_set_time(supply->stale, supplied->made + SUPPLY_FRESH);
 	sd_event_source_set_enabled(supply->stale, SD_EVENT_ONESHOT);
 	supply->kept[supply->count++] = supplied;
 	*ret_supplied = TAKE_PTR(supplied);
@@ -70,16 +75,6 @@ int supply_take(struct supply *supply, struct supplied **ret_supplied)
 	return 0;
 }
 
-/* Those that nobody reads, and nobody will get. */
-static void sweep(struct supply *supply)
-{
-	struct supplied *last = newest(supply);
-
-	for (size_t i = supply->count; i-- > 0;)
-		if (!supply->kept[i]->readers && supply->kept[i] != last)
-			forget(supply, i);
-}
-
 static int on_stale(sd_event_source *source, uint64_t time, void *context)
 {
 	(void)source;
@@ -94,7 +89,7 @@ int supply_open(sd_event *loop, struct channel *channel, struct supply *ret_supp
 	int error;
 
 	*ret_supply = (struct supply){ .channel = channel };
-	error = sd_event_add_time_relative(loop, &ret_supply->stale, CLOCK_MONOTONIC, 0, 0,
+	error = sd_event_add_time_relative(loop, &ret_supply->stale, CLOCK_MONOTONIC, 0, ACCURACY,
 					   on_stale, ret_supply);
 	return error < 0 ? error : sd_event_source_set_enabled(ret_supply->stale, SD_EVENT_OFF);
 }
