@@ -21,14 +21,13 @@
 struct connection {
 	TAILQ_ENTRY(connection) others;
 	int socket;
-	bool answering; /* with metrics */
-	bool closed;	/* by us; the server has yet to see it */
+	bool closed; /* by us; the server has yet to see it */
 };
 
 struct http {
 	struct MHD_Daemon *daemon;
 	struct supply *supply;
-	TAILQ_HEAD(, connection) connections; /* the oldest first */
+	TAILQ_HEAD(, connection) connections; /* the one that has not moved for longest first */
 	unsigned int count;		      /* of those that are not closed */
 	sd_event_source *listening;
 	sd_event_source *ready; /* the server's own epoll */
@@ -82,7 +81,8 @@ static enum MHD_Result answer_error(struct MHD_Connection *connection, int error
 
 /* One scrape on its way to a client. */
 struct stream {
-	struct supply *supply;
+	struct http *http;
+	struct connection *connection;
 	struct supplied *supplied;
 	struct scrape scrape;
 	struct metrics piece;
@@ -105,6 +105,8 @@ static ssize_t on_stream(void *context, uint64_t position, char *to, size_t room
 	size_t done = 0;
 
 	(void)position;
+	TAILQ_REMOVE(&stream->http->connections, stream->connection, others);
+	TAILQ_INSERT_TAIL(&stream->http->connections, stream->connection, others);
 	if (stream->supplied->gone)
 		return MHD_CONTENT_READER_END_WITH_ERROR;
 	while (done < room) {
@@ -123,7 +125,7 @@ static void on_stream_end(void *context)
 {
 	struct stream *stream = context;
 
-	supply_return(stream->supply, stream->supplied);
+	supply_return(stream->http->supply, stream->supplied);
 	metrics_free(&stream->piece);
 	free(stream);
 }
@@ -144,14 +146,13 @@ static enum MHD_Result answer_metrics(struct http *http, struct MHD_Connection *
 	if (error)
 		return answer_error(connection, error);
 	stream = mem_alloc(sizeof(*stream));
-	stream->supply = http->supply;
+	stream->http = http;
+	stream->connection = connection_of(connection);
 	stream->supplied = supplied;
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_MEMORY, on_stream,
 						     stream, on_stream_end);
 	if (!response)
 		on_stream_end(stream);
-	else
-		connection_of(connection)->answering = true;
 	return answer(connection, MHD_HTTP_OK, METRICS_CONTENT_TYPE, response);
 }
 
@@ -174,15 +175,6 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	if (!strcmp(url, "/"))
 		return answer_text(connection, MHD_HTTP_OK, "text/html; charset=utf-8", landing);
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "text/plain", "see /metrics\n");
-}
-
-static void on_answered(void *context, struct MHD_Connection *connection, void **request,
-			enum MHD_RequestTerminationCode how)
-{
-	(void)context;
-	(void)request;
-	(void)how;
-	connection_of(connection)->answering = false;
 }
 
 /* ---------------------------------------------------------------- connections */
@@ -217,24 +209,17 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 /* The server sees the end of it when it runs next. */
 static void close_one(struct http *http)
 {
-	struct connection *connection, *chosen = NULL;
+	struct connection *connection;
 
 	TAILQ_FOREACH(connection, &http->connections, others)
 	{
 		if (connection->closed)
 			continue;
-		if (!chosen)
-			chosen = connection;
-		if (!connection->answering) {
-			chosen = connection;
-			break;
-		}
-	}
-	if (!chosen)
+		shutdown(connection->socket, SHUT_RDWR);
+		connection->closed = true;
+		http->count--;
 		return;
-	shutdown(chosen->socket, SHUT_RDWR);
-	chosen->closed = true;
-	http->count--;
+	}
 }
 
 static void run(struct http *http)
@@ -310,8 +295,7 @@ static int start_daemon(struct http *http)
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)(2 * HTTP_CONNECTIONS),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)HTTP_SECONDS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_NOTIFY_COMPLETED,
-		on_answered, http, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_END);
 	if (http->daemon)
 		return 0;
 	return errno ? -errno : -EINVAL;

@@ -12,6 +12,9 @@
 
 #include "mem.h"
 
+/* For each direction of a connection that is accepted: else one that is not read has megabytes. */
+#define BUFFER (64 * 1024)
+
 #define ATTEMPTS 10
 #define PAUSE	 100000 /* us */
 
@@ -66,10 +69,12 @@ static int try_bind(int fd, const struct sockaddr_storage *address)
 int listen_open(const struct sockaddr_storage *address)
 {
 	_close_ int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	const int yes = 1;
+	const int yes = 1, buffer = BUFFER;
 	int error;
 
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)))
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer)))
 		return -errno;
 	if (address->ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)))

@@ -27,8 +27,9 @@ static void forget(struct supply *supply, size_t index)
 static struct supplied *newest(const struct supply *supply)
 {
 	struct supplied *last = supply->count ? supply->kept[supply->count - 1] : NULL;
+	uint64_t good = supply->count == SUPPLY_MAX ? SUPPLY_SCARCE : SUPPLY_FRESH;
 
-	return last && moment_now() - last->made < SUPPLY_FRESH ? last : NULL;
+	return last && moment_now() - last->made < good ? last : NULL;
 }
 
 /* Those that nobody reads, and nobody will get. */
@@ -75,13 +76,17 @@ int supply_take(struct supply *supply, struct supplied **ret_supplied)
 	return 0;
 }
 
+/* As long as any is kept. */
 static int on_stale(sd_event_source *source, uint64_t time, void *context)
 {
-	(void)source;
-	(void)time;
-	sweep(context);
+	struct supply *supply = context;
+
+	sweep(supply);
 	malloc_trim(0);
-	return 0;
+	if (!supply->count)
+		return 0;
+	sd_event_source_set_time(source, time + SUPPLY_FRESH);
+	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 int supply_open(sd_event *loop, struct channel *channel, struct supply *ret_supply)

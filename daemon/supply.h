@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Snapshots for those who scrape. Who asks within SUPPLY_FRESH of another gets the same one; at most
- * SUPPLY_MAX are kept, so that clients who do not read cannot fill memory: whoever still reads the
- * oldest loses it when another is needed.
+ * Snapshots for those who scrape. Who asks within SUPPLY_FRESH of another gets the same one. At most
+ * SUPPLY_MAX are kept, so that clients who do not read cannot fill memory: where there are as many, one
+ * is good for SUPPLY_SCARCE, and then the oldest is taken from whoever still reads it. Time to read is
+ * thus (SUPPLY_MAX - 1) * SUPPLY_SCARCE at least.
  */
 #ifndef ACLGATE_SUPPLY_H
 #define ACLGATE_SUPPLY_H
@@ -12,8 +13,9 @@
 #include "channel.h"
 #include "snapshot.h"
 
-#define SUPPLY_FRESH 100000 /* us */
-#define SUPPLY_MAX   3
+#define SUPPLY_FRESH  100000  /* us */
+#define SUPPLY_SCARCE 2000000 /* us */
+#define SUPPLY_MAX    3
 
 struct supplied {
 	struct snapshot snapshot;
