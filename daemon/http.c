@@ -16,6 +16,7 @@
 
 /* That are accepted before those that are there get their turn. */
 #define ACCEPTED_AT_ONCE 16
+#define UNCHUNKED	 4096 /* a piece for clients that speak HTTP/1.0 */
 #define ACCURACY	 1000 /* us */
 
 struct connection {
@@ -149,8 +150,8 @@ static enum MHD_Result answer_metrics(struct http *http, struct MHD_Connection *
 	stream->http = http;
 	stream->connection = connection_of(connection);
 	stream->supplied = supplied;
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, HTTP_MEMORY, on_stream,
-						     stream, on_stream_end);
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, UNCHUNKED, on_stream, stream,
+						     on_stream_end);
 	if (!response)
 		on_stream_end(stream);
 	return answer(connection, MHD_HTTP_OK, METRICS_CONTENT_TYPE, response);

@@ -38,12 +38,13 @@ static bool to_journal(void)
 	return known == JOURNAL;
 }
 
-static void send_fields(int priority, const struct log_field *fields, size_t count,
-			const char *message)
+static int send_fields(int priority, const struct log_field *fields, size_t count,
+		       const char *message)
 {
 	struct iovec items[LOG_FIELDS_MAX + 2];
 	char *texts[LOG_FIELDS_MAX + 2];
 	size_t all = 0;
+	int error;
 
 	texts[all++] = mem_printf("MESSAGE=%s", message);
 	texts[all++] = mem_printf("PRIORITY=%d", priority);
@@ -51,9 +52,10 @@ static void send_fields(int priority, const struct log_field *fields, size_t cou
 		texts[all++] = mem_printf("%s=%s", fields[i].name, fields[i].value);
 	for (size_t i = 0; i < all; i++)
 		items[i] = (struct iovec){ texts[i], strlen(texts[i]) };
-	sd_journal_sendv(items, (int)all);
+	error = sd_journal_sendv(items, (int)all);
 	for (size_t i = 0; i < all; i++)
 		free(texts[i]);
+	return error;
 }
 
 static void say(int priority, const struct log_field *fields, size_t count, const char *format,
@@ -63,9 +65,7 @@ static void say(int priority, const struct log_field *fields, size_t count, cons
 
 	if (vasprintf(&message, format, arguments) < 0)
 		abort();
-	if (to_journal())
-		send_fields(priority, fields, count, message);
-	else
+	if (!to_journal() || send_fields(priority, fields, count, message) < 0)
 		fprintf(stderr, "acld: %s\n", message);
 }
 

@@ -141,7 +141,8 @@ static const int allowed[] = {
 	SCMP_SYS(tgkill),
 };
 
-static const int refused[] = { SCMP_SYS(open), SCMP_SYS(openat) };
+/* What libraries try, and do without. */
+static const int refused[] = { SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(memfd_create) };
 
 static int allow_listed(scmp_filter_ctx filter)
 {
