@@ -17,6 +17,7 @@
 /* That are accepted before those that are there get their turn. */
 #define ACCEPTED_AT_ONCE 16
 #define UNCHUNKED	 4096 /* a piece for clients that speak HTTP/1.0 */
+#define CROWD		 8    /* connections: more than a few Prometheus and people have */
 #define ACCURACY	 1000 /* us */
 
 struct connection {
@@ -142,7 +143,7 @@ static enum MHD_Result answer_metrics(struct http *http, struct MHD_Connection *
 	struct supplied *supplied;
 	struct MHD_Response *response;
 	struct stream *stream;
-	int error = supply_take(http->supply, &supplied);
+	int error = supply_take(http->supply, http->count > CROWD, &supplied);
 
 	if (error)
 		return answer_error(connection, error);

@@ -24,10 +24,11 @@ static void forget(struct supply *supply, size_t index)
 		free(supplied);
 }
 
-static struct supplied *newest(const struct supply *supply)
+/* The one that whoever asks now may have as well, or NULL. */
+static struct supplied *newest(const struct supply *supply, bool crowded)
 {
 	struct supplied *last = supply->count ? supply->kept[supply->count - 1] : NULL;
-	uint64_t good = supply->count == SUPPLY_MAX ? SUPPLY_SCARCE : SUPPLY_FRESH;
+	uint64_t good = supply->count == SUPPLY_MAX ? SUPPLY_SCARCE : crowded ? SUPPLY_SHARED : 0;
 
 	return last && moment_now() - last->made < good ? last : NULL;
 }
@@ -35,7 +36,7 @@ static struct supplied *newest(const struct supply *supply)
 /* Those that nobody reads, and nobody will get. */
 static void sweep(struct supply *supply)
 {
-	struct supplied *last = newest(supply);
+	struct supplied *last = newest(supply, true);
 
 	for (size_t i = supply->count; i-- > 0;)
 		if (!supply->kept[i]->readers && supply->kept[i] != last)
@@ -57,16 +58,16 @@ static int make(struct supply *supply, struct supplied **ret_supplied)
 	if (error)
 		return error;
 	supplied->made = moment_now();
-	sd_event_source_set_time(supply->stale, supplied->made + SUPPLY_FRESH);
+	sd_event_source_set_time(supply->stale, supplied->made + SUPPLY_SHARED);
 	sd_event_source_set_enabled(supply->stale, SD_EVENT_ONESHOT);
 	supply->kept[supply->count++] = supplied;
 	*ret_supplied = TAKE_PTR(supplied);
 	return 0;
 }
 
-int supply_take(struct supply *supply, struct supplied **ret_supplied)
+int supply_take(struct supply *supply, bool crowded, struct supplied **ret_supplied)
 {
-	struct supplied *supplied = newest(supply);
+	struct supplied *supplied = newest(supply, crowded);
 	int error = supplied ? 0 : make(supply, &supplied);
 
 	if (error)
@@ -85,7 +86,7 @@ static int on_stale(sd_event_source *source, uint64_t time, void *context)
 	malloc_trim(0);
 	if (!supply->count)
 		return 0;
-	sd_event_source_set_time(source, time + SUPPLY_FRESH);
+	sd_event_source_set_time(source, time + SUPPLY_SHARED);
 	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
