@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -47,6 +48,7 @@ static int on_pause_over(sd_event_source *source, uint64_t now, void *context)
 	(void)source;
 	(void)now;
 	answer_close(&server->answer);
+	malloc_trim(0);
 	for (size_t i = 0; i < SERVER_CLIENTS; i++)
 		if (server->clients[i].source)
 			sd_event_source_set_enabled(server->clients[i].source, SD_EVENT_ON);

@@ -6,25 +6,38 @@
 
 #include "mem.h"
 
-static uint32_t counted_to(size_t counted, uint32_t chunks)
+static uint32_t lesser(uint32_t a, uint32_t b)
 {
-	return counted ? (uint32_t)counted : chunks * GATE_CHUNK;
+	return a < b ? a : b;
+}
+
+static void take_counted(struct counted *counted, struct snapshot *snapshot)
+{
+	snapshot->devices = TAKE_PTR(counted->devices);
+	snapshot->rules = TAKE_PTR(counted->rules);
+}
+
+static int read_maps(const struct counters *counters, struct snapshot *snapshot)
+{
+	snapshot->devices = mem_alloc(snapshot->devices_count * sizeof(*snapshot->devices));
+	snapshot->rules = mem_alloc(snapshot->rules_count * sizeof(*snapshot->rules));
+	return counters_read(counters, snapshot->devices, snapshot->devices_count, snapshot->rules,
+			     snapshot->rules_count);
 }
 
 /* An id that was given a moment ago may not have its counter yet: it is not shown. */
-static int read_counters(const struct counters *counters, struct snapshot *snapshot)
+static int read_counters(struct counters *counters, struct snapshot *snapshot)
 {
-	uint32_t devices = counted_to(counters->counted.devices_count, counters->device_chunks);
-	uint32_t rules = counted_to(counters->counted.rules_count, counters->rule_chunks);
-	uint32_t named_devices = names_count(&snapshot->names, IDS_DEVICE);
-	uint32_t named_rules = names_count(&snapshot->names, IDS_RULE);
+	struct counted *counted = &counters->counted;
+	uint32_t devices = counters->device_chunks * GATE_CHUNK + (uint32_t)counted->devices_count;
+	uint32_t rules = counters->rule_chunks * GATE_CHUNK + (uint32_t)counted->rules_count;
 
-	snapshot->devices_count = devices < named_devices ? devices : named_devices;
-	snapshot->rules_count = rules < named_rules ? rules : named_rules;
-	snapshot->devices = mem_alloc(snapshot->devices_count * sizeof(*snapshot->devices) + 1);
-	snapshot->rules = mem_alloc(snapshot->rules_count * sizeof(*snapshot->rules) + 1);
-	return counters_read(counters, snapshot->devices, snapshot->devices_count, snapshot->rules,
-			     snapshot->rules_count);
+	snapshot->devices_count = lesser(devices, names_count(&snapshot->names, IDS_DEVICE));
+	snapshot->rules_count = lesser(rules, names_count(&snapshot->names, IDS_RULE));
+	if (!snapshot->body.counted)
+		return read_maps(counters, snapshot);
+	take_counted(counted, snapshot);
+	return 0;
 }
 
 static int read_loaded(struct answer *answer, struct snapshot *snapshot)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "kernel.h"
@@ -178,24 +177,15 @@ static int read_chunks(const int *chunks, uint32_t count, uint64_t *ret_sums, ui
 	return error;
 }
 
-static void copy(void *to, size_t room, const void *from, size_t count, size_t element)
-{
-	if (count && room)
-		memcpy(to, from, (room < count ? room : count) * element);
-}
-
 int counters_read(const struct counters *counters, struct gate_device_counters *ret_devices,
 		  uint32_t devices, struct gate_rule_counters *ret_rules, uint32_t rules)
 {
-	const struct counted *counted = &counters->counted;
 	int error = read_chunks(counters->devices, counters->device_chunks, (uint64_t *)ret_devices,
 				devices, sizeof(*ret_devices) / sizeof(uint64_t));
 
 	if (!error)
 		error = read_chunks(counters->rules, counters->rule_chunks, (uint64_t *)ret_rules,
 				    rules, sizeof(*ret_rules) / sizeof(uint64_t));
-	copy(ret_devices, devices, counted->devices, counted->devices_count, sizeof(*ret_devices));
-	copy(ret_rules, rules, counted->rules, counted->rules_count, sizeof(*ret_rules));
 	return error;
 }
 

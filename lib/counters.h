@@ -38,8 +38,8 @@ int counters_device(const struct counters *counters, uint32_t id,
 int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule_counters *ret_sum);
 
 /*
- * Those of ids 0 … at once, as many as there are up to @devices and @rules; the others are left as
- * they are. 0 or a negative errno.
+ * Those in maps of ids 0 … at once, as many as there are up to @devices and @rules; the others are left
+ * as they are. 0 or a negative errno.
  */
 int counters_read(const struct counters *counters, struct gate_device_counters *ret_devices,
 		  uint32_t devices, struct gate_rule_counters *ret_rules, uint32_t rules);
