@@ -92,6 +92,7 @@ static int enter_sandbox(const struct exporter *exporter)
 
 static int serve(struct exporter *exporter, int socket, const char *listen)
 {
+	_free_ char *ready = mem_printf("READY=1\nSTATUS=serving http://%s/metrics", listen);
 	int result;
 
 	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
@@ -104,7 +105,7 @@ static int serve(struct exporter *exporter, int socket, const char *listen)
 		log_line(LOG_ERR, "the exporter cannot start: %s", strerror(-result));
 		return EXIT_FAILED;
 	}
-	notify_send("READY=1");
+	notify_send(ready);
 	result = sd_event_loop(exporter->loop);
 	if (result >= 0)
 		return result;
