@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "asked.h"
+#include "box.h"
 #include "json_out.h"
 #include "mem.h"
 #include "nearest.h"
@@ -164,15 +165,20 @@ static int ask(const struct checked *checked, const struct options *options, cha
 int command_can(const struct options *options, char **arguments)
 {
 	struct checked checked = {};
+	struct box box = {};
+	bool online;
 	int code;
 
 	if (options->batch ? arguments[0] || options->json : !arguments[0] || !arguments[1]) {
 		print_error("usage: aclctl can SRC DST:PORT[/PROTO], or aclctl can --batch");
 		return EXIT_USAGE;
 	}
-	code = asked_policy(options, NULL, &checked);
+	/* what is loaded knows this box and its peers; a file is asked about as it is written */
+	online = !options->policy && !box_read(&box);
+	code = asked_policy(options, online ? &box : NULL, &checked);
 	if (code == EXIT_DONE)
 		code = ask(&checked, options, arguments);
 	checked_free(&checked);
+	box_free(&box);
 	return code;
 }

@@ -59,6 +59,7 @@ int command_test(const struct options *options, char **arguments);
 int command_can(const struct options *options, char **arguments);
 int command_status(const struct options *options, char **arguments);
 int command_trace(const struct options *options, char **arguments);
+int command_devices(const struct options *options, char **arguments);
 int command_flows(const struct options *options, char **arguments);
 int command_monitor(const struct options *options, char **arguments);
 int command_approve(const struct options *options, char **arguments);

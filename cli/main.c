@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	  command_can },
 	{ "trace", "SRC DST:PORT[/PROTO]", "what the loaded programs would do with a packet",
 	  "PiSarFgsfxcwDJj", 0, 2, command_trace },
+	{ "devices", "", "who is behind which key, and who waits for approval", "j", 0, 0,
+	  command_devices },
 	{ "flows", "", "the connections that the gate knows", "dj", 0, 0, command_flows },
 	{ "monitor", "", "what is opened and dropped, as it happens", "dCj", 0, 0,
 	  command_monitor },

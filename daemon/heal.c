@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "need.h"
+#include "pending.h"
 #include "place.h"
 #include "renew.h"
 #include "watch.h"
@@ -114,6 +115,17 @@ static int look_at(const struct state *state, struct sight *ret_sight)
 	return error;
 }
 
+/* For the metrics. A load writes the file. */
+static void count_pending(struct keeper *keeper)
+{
+	struct pending pending = {};
+
+	if (!pending_read(&keeper->state, &pending))
+		keeper->tells.pending = (uint32_t)pending.count;
+	pending_free(&pending);
+}
+
+/* While a WireGuard interface does not tell its peers, the place counts as it was. */
 static int look_around(struct heal *heal, const struct wanted *wanted)
 {
 	int error;
@@ -121,9 +133,11 @@ static int look_around(struct heal *heal, const struct wanted *wanted)
 	if (heal->placed && now(heal) - heal->placed < PLACE_PAUSE)
 		return 0;
 	error = place_read(wanted, heal->here);
-	if (!error)
-		heal->placed = now(heal);
-	return error;
+	if (error && error != -EAGAIN)
+		return error;
+	heal->placed = now(heal);
+	count_pending(heal->keeper);
+	return 0;
 }
 
 /* What there is while nobody changes it: -EAGAIN, somebody does. */

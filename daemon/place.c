@@ -24,12 +24,26 @@ static void add_interface(const char *name, FILE *out)
 	fwrite(&ifindex, sizeof(ifindex), 1, out);
 }
 
+/* What one of them does not tell now, it may tell in a moment. */
+static bool is_readable(const struct wireguard *wireguard)
+{
+	for (size_t i = 0; i < wireguard->interfaces_count; i++)
+		if (wireguard->interfaces[i].error)
+			return false;
+	return true;
+}
+
 static int write_place(const struct wanted *wanted, struct box *box, FILE *out)
 {
 	int error = box_read(box);
+	uint8_t peers[32];
 
 	if (error)
 		return error;
+	if (!is_readable(&box->wireguard))
+		return -EAGAIN;
+	wireguard_digest(&box->wireguard, peers);
+	fwrite(peers, sizeof(peers), 1, out);
 	qsort(box->addresses, box->count, sizeof(*box->addresses), by_value);
 	fwrite(box->addresses, sizeof(*box->addresses), box->count, out);
 	for (size_t i = 0; i < wanted->guarded_count; i++)

@@ -40,6 +40,7 @@ int box_read(struct box *ret_box)
 	struct ifaddrs *list;
 	struct box box = {};
 	size_t capacity = 0;
+	int error;
 
 	if (getifaddrs(&list))
 		return -errno;
@@ -53,6 +54,11 @@ int box_read(struct box *ret_box)
 		box.addresses[box.count++] = address_of(item->ifa_addr);
 	}
 	freeifaddrs(list);
+	error = wireguard_read(&box.wireguard);
+	if (error) {
+		box_free(&box);
+		return error;
+	}
 	*ret_box = box;
 	return 0;
 }
@@ -60,6 +66,7 @@ int box_read(struct box *ret_box)
 void box_free(struct box *box)
 {
 	free(box->addresses);
+	wireguard_free(&box->wireguard);
 	*box = (struct box){};
 }
 

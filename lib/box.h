@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* This machine, as the kernel tells: its addresses and interfaces. */
+/* This machine, as the kernel tells: its addresses, interfaces and peers. */
 #ifndef ACLGATE_BOX_H
 #define ACLGATE_BOX_H
 
 #include "inventory.h"
 
-/* Every address but 127.0.0.0/8 and ::1: no packet with one of these comes from outside. */
+/*
+ * Every address but 127.0.0.0/8 and ::1: no packet with one of these comes from outside. And what
+ * WireGuard tells (lib/wireguard.h): without it, or without privilege, less.
+ */
 int box_read(struct box *ret_box);
 
 void box_free(struct box *box);

@@ -819,19 +819,18 @@ static void name_devices(struct compiler *compiler)
 }
 
 /* As the table has the first address of each IP version. */
-static void identify(const struct table *table, const struct policy_device *device,
+static void identify(const struct table *table, const struct inventory *inventory, uint32_t device,
 		     struct gate_identity ret_identities[2])
 {
-	struct prefix prefix;
+	const address_t *addresses;
+	size_t count = inventory_addresses(inventory, device, &addresses);
 
-	for (size_t i = 0; i < device->addresses.count; i++) {
-		struct gate_identity *identity;
+	for (size_t i = 0; i < count; i++) {
+		struct gate_identity *identity =
+			&ret_identities[address_is_ipv4(addresses[i]) ? 0 : 1];
 
-		if (prefix_parse(device->addresses.items[i].text, &prefix))
-			continue;
-		identity = &ret_identities[address_is_ipv4(prefix.first) ? 0 : 1];
 		if (!identity->device)
-			*identity = *table_identity(table, prefix.first);
+			*identity = *table_identity(table, addresses[i]);
 	}
 }
 
@@ -839,7 +838,6 @@ static void identify(const struct table *table, const struct policy_device *devi
 static void take_settings(struct compiler *compiler)
 {
 	const struct settings *settings = &compiler->ruleset->settings;
-	const struct policy_device *devices = compiler->inventory->policy->devices;
 	struct table *table = compiler->table;
 	struct gate_settings *taken = &table->settings;
 
@@ -852,7 +850,8 @@ static void take_settings(struct compiler *compiler)
 	table->mark_bit = settings->mark_bit;
 	for (size_t slot = 0; slot < GATE_GUARDED_MAX; slot++)
 		if (settings->nat_as[slot] != DEVICE_NONE)
-			identify(table, &devices[settings->nat_as[slot]], taken->nat_as[slot]);
+			identify(table, compiler->inventory, settings->nat_as[slot],
+				 taken->nat_as[slot]);
 }
 
 /* What only the sweep needs, and is in the way of the pairs. */

@@ -9,6 +9,7 @@
 #include "abi.h"
 #include "ids.h"
 #include "mem.h"
+#include "owners.h"
 
 static const char default_interface[] = "wg0";
 
@@ -75,7 +76,7 @@ static void check_names(const struct inventory *inventory, struct diag *diag)
 	}
 }
 
-static bool is_interface_name(const char *name)
+bool inventory_is_interface_name(const char *name)
 {
 	return *name && strlen(name) < IFNAMSIZ && !strpbrk(name, "/ \t\n");
 }
@@ -90,7 +91,7 @@ static void check_interfaces(const struct policy *policy, struct diag *diag)
 	for (size_t i = 0; i < policy->interfaces_count; i++) {
 		const struct word *name = &interfaces[i].name;
 
-		if (!is_interface_name(name->text))
+		if (!inventory_is_interface_name(name->text))
 			diag_error(diag, name->place, "\"%s\" cannot be the name of an interface",
 				   name->text);
 		for (size_t j = 0; j < i; j++)
@@ -100,56 +101,7 @@ static void check_interfaces(const struct policy *policy, struct diag *diag)
 	}
 }
 
-/* The slot of an unguarded interface. */
-static uint32_t outside_slot(struct inventory *inventory, const struct word *name,
-			     struct diag *diag)
-{
-	size_t slot = 0;
-
-	while (slot < inventory->outside_count && strcmp(inventory->outside[slot], name->text))
-		slot++;
-	if (slot == GATE_OUTSIDE_MAX) {
-		diag_error(diag, name->place,
-			   "devices are bound to more than %d unguarded interfaces",
-			   GATE_OUTSIDE_MAX);
-		return 0;
-	}
-	if (slot == inventory->outside_count)
-		inventory->outside[inventory->outside_count++] = name->text;
-	return 1u << (GATE_GUARDED_MAX + slot);
-}
-
-static uint32_t device_speaks(struct inventory *inventory, const struct policy_device *device,
-			      struct diag *diag)
-{
-	size_t guarded = inventory_interfaces(inventory->policy);
-
-	if (device->self)
-		return GATE_SPEAKS_SELF;
-	if (!device->interface.text && guarded == 1)
-		return 1u;
-	if (!device->interface.text) {
-		diag_error(diag, device->name.place,
-			   "device \"%s\" needs \"interface\": several interfaces are guarded",
-			   device->name.text);
-		return 0;
-	}
-	for (size_t slot = 0; slot < guarded && slot < GATE_GUARDED_MAX; slot++)
-		if (!strcmp(inventory_interface(inventory->policy, slot), device->interface.text))
-			return 1u << slot;
-	return outside_slot(inventory, &device->interface, diag);
-}
-
-static void own(struct inventory *inventory, const struct prefix *prefix, uint32_t device,
-		uint32_t speaks)
-{
-	inventory->owners = mem_grow(inventory->owners, inventory->owners_count,
-				     &inventory->owners_capacity, sizeof(*inventory->owners));
-	inventory->owners[inventory->owners_count++] =
-		(struct owner){ .prefix = *prefix, .device = device, .speaks = speaks };
-}
-
-static int parse_prefix(const struct word *word, struct diag *diag, struct prefix *ret_prefix)
+int inventory_parse_prefix(const struct word *word, struct diag *diag, struct prefix *ret_prefix)
 {
 	int error = prefix_parse(word->text, ret_prefix);
 
@@ -160,155 +112,12 @@ static int parse_prefix(const struct word *word, struct diag *diag, struct prefi
 	return error;
 }
 
-/*
- * What is behind this box does not speak as the box; and an exit node has the rest of the world
- * behind it, but is not the only way there.
- */
-static uint32_t route_speaks(const struct policy_device *device, const struct prefix *route,
-			     uint32_t speaks)
-{
-	if (device->self)
-		return (speaks & ~GATE_SPEAKS_SELF) | GATE_SPEAKS_OUTSIDE;
-	return prefix_is_default(route) ? speaks | GATE_SPEAKS_OUTSIDE : speaks;
-}
-
-static void own_route(struct inventory *inventory, uint32_t number, const struct word *word,
-		      uint32_t speaks, struct diag *diag)
-{
-	const struct policy_device *device = &inventory->policy->devices[number];
-	struct prefix prefix;
-
-	if (parse_prefix(word, diag, &prefix))
-		return;
-	if (!address_is_host(prefix.first) && !prefix_is_default(&prefix))
-		diag_error(diag, word->place, "%s cannot be behind a device", word->text);
-	else
-		own(inventory, &prefix, number, route_speaks(device, &prefix, speaks));
-}
-
-static void check_device(const struct policy_device *device, struct diag *diag)
-{
-	if (device->self && device->unapproved)
-		diag_error(diag, device->name.place,
-			   "\"%s\" is this box: it needs no approval, and cannot lack it",
-			   device->name.text);
-	if (device->user.text && !strchr(device->user.text, '@'))
-		diag_error(diag, device->user.place, "\"%s\" is not a user: a user has an '@'",
-			   device->user.text);
-	if (device->interface.text && !is_interface_name(device->interface.text))
-		diag_error(diag, device->interface.place,
-			   "\"%s\" cannot be the name of an interface", device->interface.text);
-}
-
-static void own_device(struct inventory *inventory, uint32_t number, struct diag *diag)
-{
-	const struct policy_device *device = &inventory->policy->devices[number];
-	uint32_t speaks = device_speaks(inventory, device, diag);
-	struct prefix prefix;
-
-	check_device(device, diag);
-	if (device->unapproved)
-		speaks |= GATE_SPEAKS_REJECTED;
-	for (size_t i = 0; i < device->addresses.count; i++) {
-		const struct word *word = &device->addresses.items[i];
-
-		if (parse_prefix(word, diag, &prefix))
-			continue;
-		if (prefix.bits < 128)
-			diag_error(diag, word->place,
-				   "an address of a device is one address; "
-				   "a network behind it belongs under \"routes\"");
-		else if (!address_is_host(prefix.first))
-			diag_error(diag, word->place, "%s cannot be the address of a device",
-				   word->text);
-		else
-			own(inventory, &prefix, number, speaks);
-	}
-	for (size_t i = 0; i < device->routes.count; i++)
-		own_route(inventory, number, &device->routes.items[i], speaks, diag);
-	if (!device->addresses.count && !device->public_key.text && !device->self)
-		diag_error(diag, device->name.place, "device \"%s\" has no \"addresses\"",
-			   device->name.text);
-}
-
-/* The addresses of the box belong to the device that is marked "self", if there is one. */
-static void own_box(struct inventory *inventory, const struct box *box, struct diag *diag)
-{
-	const struct policy *policy = inventory->policy;
-	uint32_t self = DEVICE_NONE;
-
-	for (size_t i = 0; i < policy->devices_count; i++) {
-		if (!policy->devices[i].self)
-			continue;
-		if (self != DEVICE_NONE)
-			diag_error(diag, policy->devices[i].name.place,
-				   "\"%s\" is \"self\" as well: only one device is this box",
-				   policy->devices[self].name.text);
-		self = (uint32_t)i;
-	}
-	for (size_t i = 0; box && i < box->count; i++) {
-		struct prefix prefix = { box->addresses[i], 128 };
-
-		own(inventory, &prefix, self, GATE_SPEAKS_SELF);
-	}
-}
-
-static int by_prefix(const void *one, const void *other)
-{
-	const struct owner *a = one, *b = other;
-
-	if (a->prefix.first != b->prefix.first)
-		return a->prefix.first < b->prefix.first ? -1 : 1;
-	if (a->prefix.bits != b->prefix.bits)
-		return a->prefix.bits < b->prefix.bits ? -1 : 1;
-	return a->device < b->device ? -1 : a->device > b->device;
-}
-
-static const char *owner_name(const struct inventory *inventory, const struct owner *owner)
-{
-	return owner->device == DEVICE_NONE ? "this box" :
-					      inventory->policy->devices[owner->device].name.text;
-}
-
-/* Sorted, an address that two devices claim stands twice in a row. Routes may: the first wins. */
-static void check_owners(const struct inventory *inventory, struct diag *diag)
-{
-	char text[ADDRESS_TEXT];
-
-	for (size_t i = 1; i < inventory->owners_count; i++) {
-		const struct owner *a = &inventory->owners[i - 1], *b = &inventory->owners[i];
-		const struct policy_device *device;
-
-		if (a->prefix.first != b->prefix.first || a->prefix.bits != 128 ||
-		    a->device == b->device)
-			continue;
-		device = &inventory->policy
-				  ->devices[b->device == DEVICE_NONE ? a->device : b->device];
-		diag_error(diag, device->name.place, "%s belongs to \"%s\" and to \"%s\"",
-			   address_format(a->prefix.first, text), owner_name(inventory, a),
-			   owner_name(inventory, b));
-	}
-}
-
-static void fill_reachable(struct inventory *inventory)
-{
-	for (size_t i = 0; i < inventory->owners_count; i++) {
-		const struct owner *owner = &inventory->owners[i];
-
-		if (owner->device == DEVICE_NONE || owner->speaks & GATE_SPEAKS_REJECTED ||
-		    prefix_is_default(&owner->prefix))
-			continue;
-		set_append_prefix(&inventory->reachable, &owner->prefix);
-	}
-	set_normalise(&inventory->reachable);
-}
-
 static void check_hosts(const struct policy *policy, struct diag *diag)
 {
 	struct prefix prefix;
 
 	for (size_t i = 0; i < policy->hosts_count; i++)
-		parse_prefix(&policy->hosts[i].value, diag, &prefix);
+		inventory_parse_prefix(&policy->hosts[i].value, diag, &prefix);
 }
 
 static void check_groups(const struct policy *policy, struct diag *diag)
@@ -368,15 +177,18 @@ void inventory_build(const struct policy *policy, const struct box *box, struct 
 	check_hosts(policy, diag);
 	check_groups(policy, diag);
 	check_tags(&inventory, diag);
-	for (size_t i = 0; i < policy->devices_count; i++)
-		own_device(&inventory, (uint32_t)i, diag);
-	own_box(&inventory, box, diag);
-	if (inventory.owners_count)
-		qsort(inventory.owners, inventory.owners_count, sizeof(*inventory.owners),
-		      by_prefix);
-	check_owners(&inventory, diag);
-	fill_reachable(&inventory);
+	peers_identify(policy, box ? &box->wireguard : NULL, diag, &inventory.peers);
+	owners_collect(&inventory, diag);
 	*ret_inventory = inventory;
+}
+
+size_t inventory_addresses(const struct inventory *inventory, uint32_t device,
+			   const address_t **ret_addresses)
+{
+	const uint32_t *firsts = &inventory->address_firsts[device];
+
+	*ret_addresses = &inventory->addresses[firsts[0]];
+	return firsts[1] - firsts[0];
 }
 
 void inventory_free(struct inventory *inventory)
@@ -390,7 +202,10 @@ void inventory_free(struct inventory *inventory)
 	for (size_t i = 0; inventory->policy && i < inventory->policy->ipsets_count; i++)
 		set_free(&inventory->ipset_sets[i].set);
 	free(inventory->ipset_sets);
+	peers_free(&inventory->peers);
 	free(inventory->owners);
+	free(inventory->addresses);
+	free(inventory->address_firsts);
 	set_free(&inventory->reachable);
 	*inventory = (struct inventory){};
 }

@@ -13,23 +13,38 @@
 #include "address.h"
 #include "diag.h"
 #include "index.h"
+#include "peers.h"
 #include "policy.h"
 #include "set.h"
+#include "wireguard.h"
 
 /* The router itself, as the kernel tells; offline there is none of it. */
 struct box {
 	address_t *addresses;
 	size_t count;
+	struct wireguard wireguard;
 };
 
-#define DEVICE_NONE UINT32_MAX
+/* Why an address is somebody's, the strongest first: lib/settle.h. */
+enum claim_kind {
+	CLAIM_WRITTEN, /* the inventory, or this box, has it */
+	CLAIM_KEY,     /* WireGuard routes it to the device's key */
+	CLAIM_UNNAMED, /* ... and the inventory does not say that it is one of its */
+	CLAIM_NOBODY,  /* WireGuard routes it to the key of no device that counts */
+	CLAIM_HOLE,    /* ... whose peer is that of a device without a key */
+};
 
 /* Addresses that are a device's: its own, or a route behind it. */
 struct owner {
 	struct prefix prefix;
-	uint32_t device; /* index into policy->devices, or DEVICE_NONE for a bare address of the box
-			  */
+	uint32_t
+		device; /* index into policy->devices, or DEVICE_NONE for a bare address of the box,
+			    or one that is nobody's */
 	uint32_t speaks; /* GATE_SPEAKS_… of bpf/abi.h */
+	uint32_t order;	 /* the inventory's before sorting */
+	uint8_t claim;	 /* enum claim_kind */
+	bool route;	 /* not an address of the device itself */
+	bool refused;	 /* WireGuard routes it to somebody else */
 };
 
 /* What an ipset holds, found out once: select.c. */
@@ -49,9 +64,14 @@ struct inventory {
 	const char *outside[GATE_OUTSIDE_MAX]; /* unguarded interfaces that devices are bound to */
 	size_t outside_count;
 	struct index devices, hosts, groups, tags, ipsets;
-	struct index users;   /* of devices by the word `user` */
+	struct index users; /* of devices by the word `user` */
+	struct peers peers;
 	struct owner *owners; /* sorted by first address, the wider one first */
 	size_t owners_count, owners_capacity;
+	address_t *addresses;	  /* of devices: those of the n-th from address_firsts[n] on */
+	uint32_t *address_firsts; /* and one more, where the last ones end */
+	size_t unknown;		  /* approved devices that have none */
+	bool peered;		  /* what addresses there are depends on WireGuard */
 	struct ipset *ipset_sets; /* one for each of policy->ipsets */
 	struct set reachable;	  /* what "*" means as source: approved devices and their routes */
 };
@@ -69,6 +89,15 @@ const char *inventory_interface(const struct policy *policy, size_t slot);
 
 /* What is wrong with the name of a device or host, "is empty"; NULL: nothing. */
 const char *inventory_name_fault(const char *name);
+
+/* Those of a device that count, approved or not. Returns how many. */
+size_t inventory_addresses(const struct inventory *inventory, uint32_t device,
+			   const address_t **ret_addresses);
+
+bool inventory_is_interface_name(const char *name);
+
+/* Returns 0, or a negative errno and an error in @diag. */
+int inventory_parse_prefix(const struct word *word, struct diag *diag, struct prefix *ret_prefix);
 
 void inventory_free(struct inventory *inventory);
 

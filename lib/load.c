@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "load_parts.h"
 #include "mem.h"
+#include "pending.h"
 
 static const char *const copies[] = { LOAD_INVENTORY, LOAD_POLICY, WANTED_OPTIONS, WANTED_GUARDED };
 
@@ -162,6 +163,16 @@ static int enforce(struct loading *loading, struct ids *ids)
 		       gate_load(loading->state, &policy, diag, &report->generation);
 }
 
+/* What a boot, or whoever watches over the gate, is to bring back. */
+static int keep(const struct loading *loading)
+{
+	int error = commit_copies(loading->state, loading->checked);
+
+	if (!error)
+		error = wallclock_remember(loading->state);
+	return error ? error : wanted_write_opened(loading->state, false);
+}
+
 static int enforce_and_keep(struct loading *loading, struct ids *ids)
 {
 	const struct state *state = loading->state;
@@ -176,17 +187,15 @@ static int enforce_and_keep(struct loading *loading, struct ids *ids)
 		return error;
 	}
 	error = enforce(loading, ids);
-	if (error || loading->again)
+	if (error)
 		return error;
-	error = commit_copies(state, loading->checked);
+	error = loading->again ? 0 : keep(loading);
 	if (!error)
-		error = wallclock_remember(state);
-	if (!error)
-		error = wanted_write_opened(state, false);
+		error = pending_store(state, &loading->checked->inventory, time(NULL));
 	if (error)
 		diag_warning(diag, PLACE_NONE,
-			     "the policy is enforced, but its copy in %s is not written: %s",
-			     state->dir, strerror(-error));
+			     "the policy is enforced, but not all of %s is written: %s", state->dir,
+			     strerror(-error));
 	return 0;
 }
 
@@ -309,6 +318,7 @@ int load_undo(const struct state *state, bool open, struct diag *diag)
 	for (size_t i = 0; i < ARRAY_SIZE(copies); i++)
 		if (open || strcmp(copies[i], WANTED_GUARDED))
 			state_remove(state, copies[i]);
+	state_remove(state, PENDING_FILE);
 	state_remove(state, "ids"); /* the counters went with the pins */
 	return 0;
 }

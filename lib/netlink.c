@@ -97,6 +97,7 @@ static int read_answers(struct mnl_socket *socket, struct run *run)
 			return -errno;
 		more = mnl_cb_run2(buffer, (size_t)size, 0, mnl_socket_get_portid(socket),
 				   on_message, run, control, ARRAY_SIZE(control));
+		explicit_bzero(buffer, (size_t)size); /* WireGuard tells its private key as well */
 	}
 	return more < 0 ? -errno : 0;
 }

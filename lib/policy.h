@@ -46,6 +46,8 @@ struct policy_group {
 	struct words members;
 };
 
+#define DEVICE_NONE UINT32_MAX /* where an index into policy->devices stands */
+
 struct policy_device {
 	struct word name;
 	struct words addresses;

@@ -40,6 +40,7 @@ struct resolver {
 	struct intern sets; /* by their ranges, for equal sets to be one */
 	const char **users; /* who has an untagged device, sorted */
 	size_t users_count;
+	size_t unasked; /* expectations that only WireGuard could tell more about */
 };
 
 /* What a rule opens: a run of ruleset->keys. */
@@ -441,6 +442,21 @@ static void expectation_free(struct expectation *expectation)
 	set_free(&expectation->to);
 }
 
+static bool has_version(const struct set *set, bool ipv4)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (address_is_ipv4(set->ranges[i].first) == ipv4)
+			return true;
+	return false;
+}
+
+/* Is there a pair of addresses to ask about? */
+static bool share_version(const struct expectation *expectation)
+{
+	return (has_version(&expectation->from, true) && has_version(&expectation->to, true)) ||
+	       (has_version(&expectation->from, false) && has_version(&expectation->to, false));
+}
+
 /* One device or address, and one port: a test must have one answer. */
 static void resolve_expectation(struct resolver *resolver, const struct policy_test *test,
 				const struct word *dst, bool allow, uint8_t protocol)
@@ -481,10 +497,29 @@ static void resolve_expectation(struct resolver *resolver, const struct policy_t
 		expectation_free(&expectation);
 		return;
 	}
+	if (resolver->inventory->peered && !share_version(&expectation)) {
+		resolver->unasked++;
+		expectation_free(&expectation);
+		return;
+	}
 	ruleset->expectations = mem_grow(ruleset->expectations, ruleset->expectations_count,
 					 &ruleset->expectations_capacity,
 					 sizeof(*ruleset->expectations));
 	ruleset->expectations[ruleset->expectations_count++] = expectation;
+}
+
+/* Without the peer there is nothing to test; it must not keep the policy from being loaded. */
+static void tell_unasked(struct resolver *resolver)
+{
+	const struct inventory *inventory = resolver->inventory;
+
+	if (resolver->unasked)
+		diag_add(resolver->diag, inventory->box ? SEVERITY_WARNING : SEVERITY_NOTE,
+			 resolver->policy->tests[0].place,
+			 "%zu of the tests are left out: %s of a device that they name",
+			 resolver->unasked,
+			 inventory->box ? "WireGuard has no address" :
+					  "WireGuard alone knows the addresses");
 }
 
 static void resolve_test(struct resolver *resolver, const struct policy_test *test)
@@ -597,6 +632,7 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 	settings_resolve(inventory, diag, &ruleset.settings);
 	for (size_t i = 0; i < policy->tests_count; i++)
 		resolve_test(&resolver, &policy->tests[i]);
+	tell_unasked(&resolver);
 	take_sets(&resolver);
 	for (enum side side = 0; side < SIDE_MAX; side++)
 		selections_free(&resolver.selections[side]);

@@ -30,23 +30,20 @@ static bool starts_with(const char *text, const char *prefix)
 static bool add_addresses(const struct inventory *inventory, const struct policy_device *device,
 			  struct set *set)
 {
-	const struct box *box = inventory->box;
-	size_t before = set->count;
-	struct prefix prefix;
+	const address_t *addresses;
+	size_t count = inventory_addresses(
+		inventory, (uint32_t)(device - inventory->policy->devices), &addresses);
 
-	for (size_t i = 0; device->self && box && i < box->count; i++)
-		set_append(set, box->addresses[i], box->addresses[i]);
-	for (size_t i = 0; i < device->addresses.count; i++)
-		if (!prefix_parse(device->addresses.items[i].text, &prefix))
-			set_append_prefix(set, &prefix);
-	return set->count > before;
+	for (size_t i = 0; i < count; i++)
+		set_append(set, addresses[i], addresses[i]);
+	return count;
 }
 
-/* Returns whether it is approved and has an address. */
+/* Returns whether it is approved and has an address; or should have one, which was told. */
 static bool add_device(const struct inventory *inventory, const struct policy_device *device,
 		       struct set *set)
 {
-	return !device->unapproved && add_addresses(inventory, device, set);
+	return !device->unapproved && (add_addresses(inventory, device, set) || !device->self);
 }
 
 bool select_device(const struct inventory *inventory, const char *name, struct set *set)
@@ -194,7 +191,7 @@ static int select_prefix(const struct selection *selection, const struct prefix 
 		return 0;
 	}
 	owned = set_intersect(&whole, &selection->inventory->reachable);
-	if (!owned.count)
+	if (!owned.count && !selection->inventory->unknown)
 		warn_empty(selection,
 			   "no device has an address there: as a source it matches nothing");
 	set_append_set(selection->set, &owned);
@@ -409,7 +406,7 @@ static int select_ipset(const struct selection *selection)
 		return 0;
 	}
 	owned = set_intersect(&set, &inventory->reachable);
-	if (!owned.count)
+	if (!owned.count && !inventory->unknown)
 		warn_empty(selection,
 			   "no device has an address in it: as a source it matches nothing");
 	set_append_set(selection->set, &owned);

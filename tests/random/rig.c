@@ -142,7 +142,7 @@ static void open_shards(void)
 static int check_text(const char *text, struct checked *checked)
 {
 	address_t addresses[RIG_ADDRESSES];
-	struct box box = { addresses, RIG_ADDRESSES };
+	struct box box = { .addresses = addresses, .count = RIG_ADDRESSES };
 	_free_ char *path = state_path(rig.state.dir, "text.json");
 	FILE *file = fopen(path, "w");
 	const char *unreadable;

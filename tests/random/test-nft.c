@@ -347,7 +347,7 @@ static void settle_pool(struct traffic *traffic, const struct checked *checked)
 static int check_text(const char *text, struct checked *checked)
 {
 	address_t addresses[RIG_ADDRESSES];
-	struct box box = { addresses, RIG_ADDRESSES };
+	struct box box = { .addresses = addresses, .count = RIG_ADDRESSES };
 
 	*checked = (struct checked){};
 	for (size_t i = 0; i < RIG_ADDRESSES; i++)

@@ -37,7 +37,8 @@ static void trial_start(struct trial *trial, uint64_t seed)
 	/* outside of what the generator gives to devices */
 	trial->addresses[0] = notation_address("10.255.255.1");
 	trial->addresses[1] = notation_address("fd77::ffff:1");
-	trial->box = (struct box){ trial->addresses, dice_roll(&trial->dice, 3) };
+	trial->box = (struct box){ .addresses = trial->addresses,
+				   .count = dice_roll(&trial->dice, 3) };
 	pipeline(&trial->checked, trial->policy, NULL, &trial->box, STAGE_COMPILE);
 	findings = told(&trial->checked.diag, &trial->checked.sources);
 	if (trial->checked.diag.errors)

@@ -49,7 +49,8 @@ static void trial_start(struct trial *trial, uint64_t seed)
 	trial->policy = generate_policy(&trial->dice);
 	trial->addresses[0] = notation_address("10.255.255.1");
 	trial->addresses[1] = notation_address("fd77::ffff:1");
-	trial->box = (struct box){ trial->addresses, dice_roll(&trial->dice, 3) };
+	trial->box = (struct box){ .addresses = trial->addresses,
+				   .count = dice_roll(&trial->dice, 3) };
 	pipeline(checked, trial->policy, NULL, &trial->box, STAGE_COMPILE);
 	findings = told(&checked->diag, &checked->sources);
 	ck_assert_msg(!checked->diag.errors, "ACLGATE_SEED=%" PRIu64 ": %s", seed, findings);

@@ -146,7 +146,7 @@ static const struct {
 START_TEST(select_word)
 {
 	address_t address = notation_address("10.0.0.254");
-	const struct box box = { &address, 1 };
+	const struct box box = { .addresses = &address, .count = 1 };
 	const struct word word = { words[_i].word, PLACE_NONE };
 	struct checked checked;
 	_set_ struct set set = {};
