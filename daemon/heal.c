@@ -19,7 +19,7 @@
 
 /* Changes come in swarms: the first is looked at once, the rest together. All in microseconds. */
 #define LOOK_PAUSE  50000
-#define PLACE_PAUSE 900000    /* to read all addresses costs more than to look at the programs */
+#define PLACE_PAUSE 700000    /* to read all addresses costs more than to look at the programs */
 #define LOCK_PAUSE  20000     /* until somebody else's load may be over */
 #define RETRY_FIRST 500000    /* until a load that failed is tried again ... */
 #define CLOCK_PAUSE 600000000 /* between two times that the time of day is written down */
@@ -336,6 +336,7 @@ static void on_renewed(void *context, const struct renewed *renewed)
 		on_loaded(heal, renewed);
 	if (heal->reason == REPAIR_MAX)
 		heal->reason = REPAIR_REFRESH;
+	heal->placed = 0; /* who waits may be another now */
 	look_and_mend(heal);
 }
 

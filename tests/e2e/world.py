@@ -200,11 +200,11 @@ class World(Network):
 
     # ------------------------------------------------------------ acld
 
-    def start_acld(self, **environment):
+    def start_acld(self, wrapper=(), **environment):
         log = open(LOGS / "acld.log", "ab")
         with log:
             self.acld = self.router.netns.start(
-                BUILD / "daemon" / "acld", "--listen", f"127.0.0.1:{ACLD_PORT}",
+                *wrapper, BUILD / "daemon" / "acld", "--listen", f"127.0.0.1:{ACLD_PORT}",
                 env=self.environment() | environment, stdout=log, stderr=log,
             )  # fmt: skip
         wait_until(self.acld_answers, "acld answers")

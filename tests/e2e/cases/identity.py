@@ -15,6 +15,7 @@ import probe
 import wire
 from cases.story import ANYTHING, VERSIONS
 from policy import allow, policy
+from world import end, wait_until
 
 PC = "windows-machine"
 # "*" is every approved device: who is pending is none.
@@ -23,6 +24,7 @@ POLICY = policy(
     tests=[{"src": PC, "accept": ["imac:3000"], "deny": ["imac:22"]}],
 )  # fmt: skip
 HANG_SECONDS = 10
+QUIET = 3002  # where nobody listens before
 
 
 def _pid(world):
@@ -321,6 +323,71 @@ def _check_fake(world, report):
                 assert time.monotonic() - start < HANG_SECONDS
 
 
+FOLLOWS = 2.0  # seconds after a change in WireGuard
+
+
+def _follows(world, condition, what):
+    wait_until(condition, what, FOLLOWS)
+
+
+def _try(world, source, target, port):
+    """Whether a connection can be opened now."""
+    address = world.hosts[target].address(4)
+    with contextlib.suppress(AssertionError):
+        with probe.connect(world.hosts[source].netns, address, port, 0.3):
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def _conversation(world, report):
+    """A connection of other devices, which goes on."""
+    address = world.imac.address(6)
+    near, far = probe.connect_pair(world.windows.netns, world.imac.netns, address, QUIET)
+    with near, far:
+        yield
+        with report.case("identity: acld: a connection of another device goes on"):
+            assert probe.token_arrives(near, far), "nothing arrives"
+            assert probe.token_arrives(far, near), "no answer"
+
+
+def _check_followed(world, report):
+    """What a load takes into account acld notices by itself."""
+    loaded = POLICY | {"acls": [*POLICY["acls"], allow(PC, f"imac:{QUIET}")]}
+    file = world.file("followed.json", _inventory(world, **_by_key(world, "imac", "vps")))
+    policy_file = world.file("policy.json", loaded)
+    arguments = "load", policy_file, "--inventory", file
+    assert world.aclctl(*arguments, wrapper=_wrapper(world)).returncode == 0
+    world.start_acld(wrapper=_wrapper(world))
+    with _conversation(world, report):
+        with report.case("identity: acld: an address that WireGuard gives away is refused in 2 s"):
+            assert _try(world, "vps", "vps", 8080) and _try(world, "imac", "vps", 8080)
+            with _allowed_ips(world, "azure", world.imac.address(4)):
+                _follows(world, lambda: not _try(world, "windows", "imac", 3000), "it is refused")
+                assert _devices(world)["imac"]["addresses"] == [world.imac.address(6)]
+        with report.case("identity: acld: ... and allowed in 2 s once it is back"):
+            _follows(world, lambda: _try(world, "windows", "imac", 3000), "it is allowed")
+        with report.case("identity: acld: who waits is counted"):
+            assert world.metric("aclgate_devices_pending") == 2
+        with report.case("identity: acld: ... in 2 s"):
+            key = base64.b64encode(os.urandom(32)).decode()
+            world.wg("router", "set", "wg0", "peer", key, "allowed-ips", "10.77.0.99/32")
+            _follows(world, lambda: world.metric("aclgate_devices_pending") == 3, "three wait")
+            world.wg("router", "set", "wg0", "peer", key, "remove")
+            _follows(world, lambda: world.metric("aclgate_devices_pending") == 2, "two wait")
+        with report.case("identity: acld: T6: nobody approved it, and it reaches nothing"):
+            assert not _try(world, "azure", "vps", 8080), "it reaches the VPS"
+        with report.case("identity: acld: ... approved by its key, it may do what all may"):
+            arguments = _key(world, "azure"), "--name", "azure", "--inventory", file
+            result = world.aclctl("approve", *arguments, wrapper=_wrapper(world))
+            assert result.returncode == 0, result.stderr
+            assert _try(world, "azure", "vps", 8080), "it does not reach the VPS"
+            assert not _try(world, "azure", "imac", 3000), "it reaches the iMac"
+            _follows(world, lambda: world.metric("aclgate_devices_pending") == 1, "one waits")
+    end(world.acld)
+    world.acld = None
+
+
 def _check_nft(world, report):
     with world.using("nft"):
         _load(world, _inventory(world, **_by_key(world, "imac", "vps")))
@@ -343,6 +410,7 @@ def run(world, report):
             _check_absent(world, report)
             _check_hung(world, report)
             _check_fake(world, report)
+            _check_followed(world, report)
             _check_nft(world, report)
     if world.gate:
         with report.case("identity: after unload nobody waits"):
