@@ -60,7 +60,7 @@ def count(netns, interface):
     if None not in found:
         return tuple(map(len, found))
     return tuple(
-        netns.run("tc", "filter", "show", "dev", interface, side, check=False).stdout.count(" bpf ")
+        netns.run("tc", "filter", "show", "dev", interface, side, check=False).stdout.count(" handle ")
         for side in ("ingress", "egress")
     )
 
