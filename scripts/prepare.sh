@@ -21,6 +21,10 @@ readonly TEST_PACKAGES=(
 	debhelper scdoc=scdoc git=git lintian=lintian man-db=man systemd=systemd-analyze fish=fish zsh=zsh
 	qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio kmod=depmod
 )
+readonly MACHINE_PACKAGES=(
+	qemu-system-x86=qemu-system-x86_64 busybox-static=busybox cpio=cpio kmod=depmod
+	mmdebstrap debian-archive-keyring e2fsprogs=mke2fs xz-utils=xz git=git debhelper scdoc=scdoc
+)
 
 die() {
 	echo "$(basename "$0"): $*" >&2
