@@ -117,17 +117,24 @@ static struct talk *remember(struct talks *talks, const struct tuple *tuple)
 	return &talks->items[at];
 }
 
+/* With a port of its own: what it was before may have had none. */
+static void become(struct talks *talks, struct tuple *tuple, uint8_t protocol)
+{
+	tuple->protocol = protocol;
+	tuple->sport = fresh_port(talks);
+}
+
 static void open_talk(struct talks *talks, const struct naive *naive, struct saying *saying)
 {
 	struct draft *draft = &saying->parcel.draft;
 	struct tuple tuple = some_opener(talks, naive);
 
 	if (saying->act == ACT_FRAGMENTS)
-		tuple.protocol = IPPROTO_UDP;
+		become(talks, &tuple, IPPROTO_UDP);
 	if (saying->act == ACT_FRAGMENTS || !is_icmp(&tuple))
 		tuple.role = ROLE_PLAIN;
 	if (saying->act == ACT_PICK_UP)
-		tuple.protocol = IPPROTO_TCP;
+		become(talks, &tuple, IPPROTO_TCP);
 	traffic_draft(draft, &tuple);
 	draft->flags = saying->act == ACT_PICK_UP ? TH_ACK : TH_SYN;
 	/* an answer to nothing: of UDP and the like it cannot be told from what opens */
