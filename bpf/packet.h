@@ -71,12 +71,13 @@ struct packet {
 #define EXTENSIONS_MAX	 7
 #define IPV4_OPTIONS_MAX 40 /* bytes, and so at most as many options */
 
-#define IPV4_MORE	0x2000
-#define IPV4_OFFSET	0x1fff
-#define FRAGMENT_HEADER 8
-#define IPV6_MORE	0x0001
-#define IPV6_OFFSET	0xfff8
-#define DATAGRAM_MAX	65535
+#define IPV4_MORE	     0x2000
+#define IPV4_OFFSET	     0x1fff
+#define FRAGMENT_HEADER	     8
+#define EXTENSION_HEADER_MIN 8
+#define IPV6_MORE	     0x0001
+#define IPV6_OFFSET	     0xfff8
+#define DATAGRAM_MAX	     65535
 
 struct ipv4 {
 	__u8 version_ihl;
@@ -229,7 +230,7 @@ static __always_inline int ipv6_extension(struct __sk_buff *skb, struct packet *
 {
 	struct ipv6_extension extension;
 
-	if (packet->transport + sizeof(extension) > packet->end ||
+	if (packet->transport + EXTENSION_HEADER_MIN > packet->end ||
 	    load(skb, packet->transport, &extension, sizeof(extension)))
 		return REASON_MALFORMED;
 	if (packet->protocol == IPPROTO_ROUTING && extension.segments_left)

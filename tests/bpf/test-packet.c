@@ -111,6 +111,8 @@ static const struct trial ipv6_headers[] = {
 	{ "destination options", IN(TO_VPS(EXTENSIONS(DESTINATION()))), OPENS },
 	{ "routing, used up", IN(TO_VPS(EXTENSIONS(ROUTING()))), OPENS },
 	{ "routing, one segment left", IN(TO_VPS(EXTENSIONS(ROUTING(1)))), SOURCE_ROUTE },
+	{ "routing, one segment left, cut off",
+		IN(TO_VPS(EXTENSIONS(ROUTING(1)), LIES({ LENGTH, 7 }))), MALFORMED },
 	{ "routing, many segments left", IN(TO_VPS(EXTENSIONS(ROUTING(255)))), SOURCE_ROUTE },
 	{ "segment routing, one left", IN(TO_VPS(EXTENSIONS(ROUTING(1, 4)))), SOURCE_ROUTE },
 	{ "routing behind others", IN(TO_VPS(EXTENSIONS(HOP_BY_HOP(), DESTINATION(), ROUTING(1)))),
