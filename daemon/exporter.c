@@ -2,7 +2,6 @@
 #include "exporter.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,9 +16,6 @@
 #include "notify.h"
 #include "sandbox.h"
 #include "supply.h"
-
-/* Bigger pieces go back to the kernel when they are freed. */
-#define MMAP_THRESHOLD (64 * 1024)
 
 struct exporter {
 	sd_event *loop;
@@ -95,7 +91,6 @@ static int serve(struct exporter *exporter, int socket, const char *listen)
 	_free_ char *ready = mem_printf("READY=1\nSTATUS=serving http://%s/metrics", listen);
 	int result;
 
-	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	result = start(exporter, socket);
 	if (result >= 0) {
 		log_line(LOG_INFO, "serving http://%s/metrics", listen);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* acld: keeps the gate, and shows its counters to Prometheus. The gate does not need it. */
 #include <getopt.h>
+#include <malloc.h>
 #include <stdio.h>
 
 #include "exits.h"
@@ -49,6 +50,9 @@ static int run(enum mode mode, const char *listen)
 	return mode == MODE_EXPORTER ? exporter_run(listen, &address) : keeper_run(listen);
 }
 
+/* Bigger pieces go back to the kernel when they are freed. */
+#define MMAP_THRESHOLD (64 * 1024)
+
 int main(int count, char **arguments)
 {
 	static const struct option options[] = {
@@ -60,6 +64,7 @@ int main(int count, char **arguments)
 	const char *listen = NULL;
 	int letter;
 
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	while ((letter = getopt_long(count, arguments, "hV", options, NULL)) != -1) {
 		switch (letter) {
 		case 'l':
