@@ -11,6 +11,7 @@
 #include "load.h"
 #include "log.h"
 #include "mem.h"
+#include "moment.h"
 #include "need.h"
 #include "pending.h"
 #include "place.h"
@@ -20,10 +21,15 @@
 /* Changes come in swarms: the first is looked at once, the rest together. All in microseconds. */
 #define LOOK_PAUSE  50000
 #define PLACE_PAUSE 700000    /* to read all addresses costs more than to look at the programs */
+#define PLACE_SHARE 10	      /* ... and who is slow to tell is asked less often */
 #define LOCK_PAUSE  20000     /* until somebody else's load may be over */
 #define RETRY_FIRST 500000    /* until a load that failed is tried again ... */
 #define CLOCK_PAUSE 600000000 /* between two times that the time of day is written down */
 #define RETRY_LAST  60000000  /* ... doubled each time, up to this */
+
+/* Whoever takes away what each load brings back, again and again, keeps the gate shut, and no more. */
+#define LOAD_PERIOD   1000000
+#define LOADS_AT_ONCE 20
 
 #define OFFSET_MIN 2 /* seconds by which the time of day was set: deadlines are on another clock */
 
@@ -35,9 +41,10 @@ struct heal {
 	struct renew *renew;
 	sd_event_source *timer;	    /* the next look, if one is due before the clock's */
 	uint64_t looked;	    /* when */
-	uint64_t placed;	    /* when `here` was read */
+	uint64_t placed;	    /* until when `here` is good; 0: it was not read */
 	uint8_t here[32];	    /* the place as it is */
 	uint64_t retry, retry_wait; /* no load before this; how long that was */
+	uint64_t owed;		    /* when all loads would be paid for, at one in LOAD_PERIOD */
 	enum repair reason;	    /* of the load that is at work; REPAIR_MAX: somebody's wish */
 	struct need need;	    /* ... and what it is to mend */
 	uint8_t place[32];	    /* that the stored policy was loaded on last */
@@ -49,6 +56,7 @@ struct heal {
 	char *trouble;		    /* what is wrong and cannot be mended, as it was told */
 };
 
+/* When this turn of the loop began. */
 static uint64_t now(const struct heal *heal)
 {
 	uint64_t time = 0;
@@ -128,14 +136,18 @@ static void count_pending(struct keeper *keeper)
 /* While a WireGuard interface does not tell its peers, the place counts as it was. */
 static int look_around(struct heal *heal, const struct wanted *wanted)
 {
+	uint64_t began, took;
 	int error;
 
-	if (heal->placed && now(heal) - heal->placed < PLACE_PAUSE)
+	if (heal->placed && now(heal) < heal->placed)
 		return 0;
+	began = moment_now();
 	error = place_read(wanted, heal->here);
 	if (error && error != -EAGAIN)
 		return error;
-	heal->placed = now(heal);
+	took = moment_now() - began;
+	heal->placed = moment_now() +
+		       (took > PLACE_PAUSE / PLACE_SHARE ? PLACE_SHARE * took : PLACE_PAUSE);
 	count_pending(heal->keeper);
 	return 0;
 }
@@ -147,9 +159,7 @@ static int look(struct heal *heal, struct wanted *ret_wanted, struct sight *ret_
 	_close_ int lock = state_try_lock(state);
 	int error = lock < 0 ? lock : wanted_read(state, ret_wanted);
 
-	if (!error)
-		error = look_at(state, ret_sight);
-	return error ? error : look_around(heal, ret_wanted);
+	return error ? error : look_at(state, ret_sight);
 }
 
 static void tell_state(const struct wanted *wanted, const struct sight *sight)
@@ -184,6 +194,14 @@ static void put_guard(struct heal *heal, const struct need *need)
 	diag_free(&diag);
 }
 
+static uint64_t earliest(const struct heal *heal)
+{
+	const uint64_t credit = LOADS_AT_ONCE * LOAD_PERIOD;
+	uint64_t paid = heal->owed > credit ? heal->owed - credit : 0;
+
+	return heal->retry > paid ? heal->retry : paid;
+}
+
 static void start_load(struct heal *heal, enum repair reason, const struct need *need,
 		       const struct wanted *wanted)
 {
@@ -191,8 +209,8 @@ static void start_load(struct heal *heal, enum repair reason, const struct need 
 
 	if (renew_runs(heal->renew))
 		return; /* there is another look when it ends */
-	if (now(heal) < heal->retry) {
-		look_in(heal, heal->retry - now(heal));
+	if (now(heal) < earliest(heal)) {
+		look_in(heal, earliest(heal) - now(heal));
 		return;
 	}
 	heal->placed = 0;
@@ -201,6 +219,7 @@ static void start_load(struct heal *heal, enum repair reason, const struct need 
 		tell_trouble(heal, "cannot read this machine's addresses", error);
 		return;
 	}
+	heal->owed = (heal->owed > now(heal) ? heal->owed : now(heal)) + LOAD_PERIOD;
 	heal->reason = reason;
 	heal->need = *need;
 	heal->offset = wallclock_offset();
@@ -241,6 +260,9 @@ static void look_and_mend(struct heal *heal)
 	struct wanted wanted = {};
 	struct sight sight;
 	int error = look(heal, &wanted, &sight);
+
+	if (!error)
+		error = look_around(heal, &wanted);
 
 	heal->looked = now(heal);
 	if (error == -EAGAIN) {
