@@ -175,6 +175,11 @@ def check_hooks(town, report):
         assert "wireguard" in gate.run("ip", "-details", "link", "show", "wg0").stdout
 
 
+def attached_again():
+    entries = gate.run("journalctl", "--unit=acld", "--output=json", "ACLGATE_REPAIR=attach").stdout
+    return any(json.loads(line)["ACLGATE_INTERFACE"] == "wg0" for line in entries.splitlines())
+
+
 def check_tunnel_anew(town, report):
     with nothing_arrives(town, report, "wg-quick"), Stream(town.windows, town.imac, 3000) as stream:
         with report.case("wg-quick down: not enforced, says status"):
@@ -184,6 +189,8 @@ def check_tunnel_anew(town, report):
             gate.run("wg-quick", "up", "wg0")
         with report.case("wg-quick: the policy is back"):
             gate.wait_until(gate.enforced, "status exits 0", BACK)
+        with report.case("wg-quick: the journal has what acld mended, with fields"):
+            gate.wait_until(attached_again, "an entry about wg0", BACK)
         check_flood(town, report, "wg-quick")
         with report.case("wg-quick: an allowed connection goes on"):
             assert stream.goes_on(), stream.problem
