@@ -2,7 +2,6 @@
 #include "heal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -16,6 +15,8 @@
 #include "pending.h"
 #include "place.h"
 #include "renew.h"
+#include "sight.h"
+#include "tally.h"
 #include "watch.h"
 
 /* Changes come in swarms: the first is looked at once, the rest together. All in microseconds. */
@@ -52,8 +53,10 @@ struct heal {
 	int64_t offset;		    /* wallclock_offset() at that load */
 	uint64_t remembered;	    /* when the time of day was written down */
 	bool away;		    /* none of the interfaces was there */
-	char *told;		    /* findings of the last load */
-	char *trouble;		    /* what is wrong and cannot be mended, as it was told */
+	struct tally tally;
+	char *told;    /* findings of the last load */
+	char *trouble; /* what is wrong and cannot be mended, as it was told */
+	char *state;   /* as systemd knows it */
 };
 
 /* When this turn of the loop began. */
@@ -89,39 +92,7 @@ static void tell_trouble(struct heal *heal, const char *what, int error)
 	heal->trouble = text;
 }
 
-static void count(struct heal *heal, enum repair repair, const struct need *need, const char *text)
-{
-	const struct log_field fields[] = {
-		{ "ACLGATE_REPAIR", repair_name(repair) },
-		{ "ACLGATE_INTERFACE", need->interface },
-	};
-	bool named = need->interface[0];
-
-	heal->keeper->tells.repairs[repair]++;
-	log_fields(LOG_NOTICE, fields, named ? 2 : 1, "%s%s%s%s%s", need->interface,
-		   named ? ": " : "", need->why ? need->why : "", need->why ? "; " : "", text);
-}
-
 /* ---------------------------------------------------------------- looking */
-
-static int look_at(const struct state *state, struct sight *ret_sight)
-{
-	_free_ char *policy = state_path(state->dir, LOAD_POLICY);
-	struct sight sight = { .stored = !access(policy, F_OK) };
-	int error = 0;
-
-	sight.error = gate_status(state, &sight.status);
-	if (sight.error && sight.error != -ENOENT)
-		return sight.error;
-	if (!sight.error && sight.status.backend == BACKEND_BPF) {
-		sight.guard = sight.status.guard;
-		error = sight.status.guard_error;
-	} else {
-		error = guard_read(0, &sight.guard);
-	}
-	*ret_sight = sight;
-	return error;
-}
 
 /* For the metrics. A load writes the file. */
 static void count_pending(struct keeper *keeper)
@@ -152,28 +123,28 @@ static int look_around(struct heal *heal, const struct wanted *wanted)
 	return 0;
 }
 
-/* What there is while nobody changes it: -EAGAIN, somebody does. */
-static int look(struct heal *heal, struct wanted *ret_wanted, struct sight *ret_sight)
-{
-	const struct state *state = &heal->keeper->state;
-	_close_ int lock = state_try_lock(state);
-	int error = lock < 0 ? lock : wanted_read(state, ret_wanted);
-
-	return error ? error : look_at(state, ret_sight);
-}
-
-static void tell_state(const struct wanted *wanted, const struct sight *sight)
+static char *describe(const struct wanted *wanted, const struct sight *sight)
 {
 	if (wanted->opened)
-		sd_notify(0, "STATUS=opened by hand: nothing is kept");
-	else if (!wanted->guarded_count)
-		sd_notify(0, "STATUS=nothing is guarded");
-	else if (sight->error || !sight->status.generation.number)
-		sd_notify(0, "STATUS=shut: no policy is loaded");
-	else
-		sd_notifyf(0, "STATUS=generation %u, %s", sight->status.generation.number,
-			   gate_status_enforced(&sight->status) ? "enforced" :
-								  "not all of it enforced");
+		return mem_strdup("opened by hand: nothing is kept");
+	if (!wanted->guarded_count)
+		return mem_strdup("nothing is guarded");
+	if (sight->error || !sight->status.generation.number)
+		return mem_strdup("shut: no policy is loaded");
+	return mem_printf("generation %u, %s", sight->status.generation.number,
+			  gate_status_enforced(&sight->status) ? "enforced" :
+								 "not all of it enforced");
+}
+
+/* For `systemctl status`, once. */
+static void tell_state(struct heal *heal, const struct wanted *wanted, const struct sight *sight)
+{
+	char *state = describe(wanted, sight);
+
+	if (!heal->state || strcmp(heal->state, state))
+		sd_notifyf(0, "STATUS=%s", state);
+	free(heal->state);
+	heal->state = state;
 }
 
 /* ---------------------------------------------------------------- mending */
@@ -185,8 +156,8 @@ static void put_guard(struct heal *heal, const struct need *need)
 	int error = load_keep_guard(&heal->keeper->state, &diag);
 
 	if (!error)
-		count(heal, REPAIR_GUARD, need,
-		      "the guard is put right, and shuts what lacks programs");
+		tally_add(&heal->tally, heal->keeper->tells.repairs, REPAIR_GUARD, need,
+			  "the guard is put right, and shuts what lacks programs");
 	else if (error == -EAGAIN)
 		look_in(heal, LOCK_PAUSE);
 	else
@@ -259,7 +230,7 @@ static void look_and_mend(struct heal *heal)
 {
 	struct wanted wanted = {};
 	struct sight sight;
-	int error = look(heal, &wanted, &sight);
+	int error = sight_take(&heal->keeper->state, &wanted, &sight);
 
 	if (!error)
 		error = look_around(heal, &wanted);
@@ -275,7 +246,7 @@ static void look_and_mend(struct heal *heal)
 		mend(heal, &wanted, &sight);
 		if (sight.stored)
 			remember_time(heal);
-		tell_state(&wanted, &sight);
+		tell_state(heal, &wanted, &sight);
 	}
 	if (heal->ready && !renew_runs(heal->renew)) {
 		heal->ready(heal->context);
@@ -342,7 +313,8 @@ static void on_loaded(struct heal *heal, const struct renewed *renewed)
 	if (heal->reason == REPAIR_MAX)
 		log_line(LOG_INFO, "%s", text);
 	else
-		count(heal, heal->reason, &heal->need, text);
+		tally_add(&heal->tally, heal->keeper->tells.repairs, heal->reason, &heal->need,
+			  text);
 }
 
 /* No interface, or nothing to load any more, is no failure: there is nothing to be done about it. */
@@ -401,5 +373,6 @@ void heal_stop(struct heal *heal)
 	sd_event_source_disable_unref(heal->timer);
 	free(heal->told);
 	free(heal->trouble);
+	free(heal->state);
 	free(heal);
 }

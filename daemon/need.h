@@ -5,16 +5,7 @@
 
 #include <stdbool.h>
 
-#include "gate.h"
-#include "wanted.h"
-
-/* What the kernel shows. */
-struct sight {
-	int error; /* of gate_status(): -ENOENT: nothing is loaded */
-	struct gate_status status;
-	struct guard_status guard; /* also where nothing is loaded */
-	bool stored;		   /* there is a policy that could be loaded */
-};
+#include "sight.h"
 
 struct need {
 	bool guard;		  /* to be put up, or to shut what the programs no longer see */
