@@ -80,7 +80,7 @@ int nft_gate_load(const struct gate_policy *policy, uint32_t number, struct diag
 {
 	_free_ char *comment = NULL;
 	struct nft_builder builder;
-	int error = nft_policy_build(policy->table, (int64_t)policy->loaded, diag, &builder);
+	int error = nft_policy_build(policy->table, time(NULL), diag, &builder);
 
 	if (error)
 		return error;

@@ -90,6 +90,9 @@ def _check_expiry(world, report):
     with near, far:
         with report.case("expiry: before it the connection works"):
             assert probe.token_arrives(near, far) and probe.token_arrives(far, near), "it is dead"
+        time.sleep(LASTS / 2)
+        with report.case("expiry: ... and is not put off by loading it again"):
+            assert world.aclctl("restore").returncode == 0
         left = until - datetime.datetime.now(datetime.timezone.utc)
         time.sleep(max(left.total_seconds(), 0) + 0.5)
         with report.case("expiry: after it nothing passes, either way"):
