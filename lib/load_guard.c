@@ -10,7 +10,7 @@
 
 static int read_wanted(const struct state *state, struct wanted *wanted, struct diag *diag)
 {
-	int error = wanted_read(state, wanted);
+	int error = wanted_read_guarded(state, wanted);
 
 	if (error)
 		diag_error(diag, PLACE_NONE, "cannot read what is guarded in %s: %s", state->dir,

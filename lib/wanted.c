@@ -94,10 +94,20 @@ static bool exists(const char *directory, const char *name)
 	return !access(path, F_OK);
 }
 
-int wanted_read(const struct state *state, struct wanted *ret_wanted)
+int wanted_read_guarded(const struct state *state, struct wanted *ret_wanted)
 {
 	struct wanted wanted = { .opened = exists(state->run, WANTED_OPENED) };
 	int error = each_line(state, WANTED_GUARDED, take_guarded, &wanted);
+
+	if (!error)
+		*ret_wanted = wanted;
+	return error;
+}
+
+int wanted_read(const struct state *state, struct wanted *ret_wanted)
+{
+	struct wanted wanted;
+	int error = wanted_read_guarded(state, &wanted);
 
 	if (!error)
 		error = each_line(state, WANTED_OPTIONS, take_option, &wanted);

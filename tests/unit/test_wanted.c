@@ -99,6 +99,21 @@ START_TEST(refused)
 }
 END_TEST
 
+/* What shuts does not need the rest. */
+START_TEST(guarded_alone)
+{
+	struct state state = state_here();
+	struct wanted wanted;
+
+	scratch_write(WANTED_GUARDED, "wg0\n", 4);
+	scratch_write(WANTED_OPTIONS, "what is this\n", 13);
+	ck_assert_int_eq(wanted_read(&state, &wanted), -EBADMSG);
+	ck_assert_int_eq(wanted_read_guarded(&state, &wanted), 0);
+	ck_assert_uint_eq(wanted.guarded_count, 1);
+	ck_assert_str_eq(wanted.guarded[0], "wg0");
+}
+END_TEST
+
 START_TEST(refused_nul)
 {
 	struct state state = state_here();
@@ -117,6 +132,7 @@ Suite *unit_suite(void)
 	scratch_add(suite, round_trip, 1);
 	scratch_add(suite, too_many, 1);
 	scratch_add(suite, refused, ARRAY_SIZE(broken));
+	scratch_add(suite, guarded_alone, 1);
 	scratch_add(suite, refused_nul, 1);
 	return suite;
 }

@@ -82,6 +82,15 @@ def _check_boot(world, report):
             for sender in SENDERS:
                 found = leaks(world, sender)
                 assert not found, f"{len(found)} packets, such as {found[0]}"
+        with report.case(f"restore: {backend}: ... also where it does not know how to load"):
+            options = world.state / "options"
+            text = options.read_text()
+            options.write_text(text + "of-a-later-version yes\n")
+            world.router.netns.run("nft", "flush", "ruleset")
+            assert world.aclctl("guard", "on").returncode == 0
+            assert not any(leaks(world, sender) for sender in SENDERS)
+            assert "not what was loaded" in _restore(world, 1)
+            options.write_text(text)
         with report.case(f"restore: {backend}: ... and the policy is back, by the same backend"):
             _restore(world)
             assert world.status()["backend"] == backend, world.status()
