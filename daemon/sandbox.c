@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -114,8 +115,6 @@ static const int allowed[] = {
 	SCMP_SYS(accept4),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
@@ -189,6 +188,17 @@ static int allow_some(scmp_filter_ctx filter)
 	return error;
 }
 
+/* Sending is no way around connect(2): shutdown(2) makes a new socket of one that listened. */
+static int allow_sending(scmp_filter_ctx filter)
+{
+	int error = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+				     SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+
+	return error ? error :
+		       seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1,
+					SCMP_A2(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+}
+
 /*
  * connect(2) by its descriptor, which for that reason can never be closed or stand for another
  * socket: a TCP connection that came in could otherwise be turned around.
@@ -216,6 +226,8 @@ static int filter_calls(const struct sandbox *sandbox)
 		error = allow_listed(filter);
 	if (!error)
 		error = allow_some(filter);
+	if (!error)
+		error = allow_sending(filter);
 	if (!error)
 		error = allow_connect(filter, sandbox->connects);
 	if (!error)

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -38,6 +40,17 @@ static long join(int fd)
 	struct sockaddr_un nobody = { .sun_family = AF_UNIX, .sun_path = "/nonexistent" };
 
 	return connect(fd, (const struct sockaddr *)&nobody, sizeof(nobody));
+}
+
+/* A socket that listens is a new one after shutdown(2), and can be connected without connect(2). */
+static long open_fast(bool message)
+{
+	struct sockaddr_in nobody = { .sin_family = AF_INET, .sin_port = 1 };
+	struct msghdr header = { .msg_name = &nobody, .msg_namelen = sizeof(nobody) };
+
+	return message ? sendmsg(TCP, &header, MSG_FASTOPEN) :
+			 sendto(TCP, "", 1, MSG_FASTOPEN, (const struct sockaddr *)&nobody,
+				sizeof(nobody));
 }
 
 static void *map(int protection)
@@ -78,6 +91,9 @@ enum call {
 	CODE_LATER,
 	UNLINK,
 	CHANGE_USER,
+	OPEN_FAST,
+	OPEN_FAST_MESSAGE,
+	SEND,
 	CALLS
 };
 
@@ -132,6 +148,12 @@ static int make(enum call call)
 		return fails(unlink("/nonexistent"));
 	case CHANGE_USER:
 		return fails(setuid(0));
+	case OPEN_FAST:
+		return fails(open_fast(false));
+	case OPEN_FAST_MESSAGE:
+		return fails(open_fast(true));
+	case SEND:
+		return fails(send(TCP, "", 1, MSG_NOSIGNAL));
 	case CALLS:
 		break;
 	}
@@ -140,12 +162,33 @@ static int make(enum call call)
 
 /* The errno of a call that is let through or refused (no map is at hand here); -1: it ends the process. */
 static const int expected[CALLS] = {
-	[STAT] = 0,	 [MEMORY] = 0,	    [BPF_LOOKUP] = EINVAL, [BPF_BATCH] = EINVAL,
-	[JOIN] = ENOENT, [OPEN] = EACCES,   [BPF_UPDATE] = -1,	   [BPF_CREATE] = -1,
-	[BPF_LOAD] = -1, [BPF_GET] = -1,    [BPF_BY_ID] = -1,	   [OTHER_JOIN] = -1,
-	[CLOSE_IT] = -1, [DUPLICATE] = -1,  [SOCKET] = -1,	   [SOCKET_UNIX] = -1,
-	[FORK] = -1,	 [EXECUTE] = -1,    [TRACE] = -1,	   [KILL] = -1,
-	[CODE] = -1,	 [CODE_LATER] = -1, [UNLINK] = -1,	   [CHANGE_USER] = -1,
+	[STAT] = 0,
+	[MEMORY] = 0,
+	[BPF_LOOKUP] = EINVAL,
+	[BPF_BATCH] = EINVAL,
+	[JOIN] = ENOENT,
+	[OPEN] = EACCES,
+	[BPF_UPDATE] = -1,
+	[BPF_CREATE] = -1,
+	[BPF_LOAD] = -1,
+	[BPF_GET] = -1,
+	[BPF_BY_ID] = -1,
+	[OTHER_JOIN] = -1,
+	[CLOSE_IT] = -1,
+	[DUPLICATE] = -1,
+	[SOCKET] = -1,
+	[SOCKET_UNIX] = -1,
+	[FORK] = -1,
+	[EXECUTE] = -1,
+	[TRACE] = -1,
+	[KILL] = -1,
+	[CODE] = -1,
+	[CODE_LATER] = -1,
+	[UNLINK] = -1,
+	[CHANGE_USER] = -1,
+	[OPEN_FAST] = -1,
+	[OPEN_FAST_MESSAGE] = -1,
+	[SEND] = EPIPE,
 };
 
 static void open_sockets(void)
