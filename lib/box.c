@@ -35,12 +35,11 @@ static bool is_wanted(const struct ifaddrs *item)
 	return family == AF_INET || family == AF_INET6;
 }
 
-int box_read(struct box *ret_box)
+int box_read_addresses(struct box *ret_box)
 {
 	struct ifaddrs *list;
 	struct box box = {};
 	size_t capacity = 0;
-	int error;
 
 	if (getifaddrs(&list))
 		return -errno;
@@ -54,13 +53,22 @@ int box_read(struct box *ret_box)
 		box.addresses[box.count++] = address_of(item->ifa_addr);
 	}
 	freeifaddrs(list);
-	error = wireguard_read(&box.wireguard);
-	if (error) {
-		box_free(&box);
-		return error;
-	}
 	*ret_box = box;
 	return 0;
+}
+
+int box_read(struct box *ret_box)
+{
+	struct box box = {};
+	int error = box_read_addresses(&box);
+
+	if (!error)
+		error = wireguard_read(&box.wireguard);
+	if (error)
+		box_free(&box);
+	else
+		*ret_box = box;
+	return error;
 }
 
 void box_free(struct box *box)

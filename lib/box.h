@@ -11,6 +11,9 @@
  */
 int box_read(struct box *ret_box);
 
+/* Those alone that the kernel tells: no peers. */
+int box_read_addresses(struct box *ret_box);
+
 void box_free(struct box *box);
 
 enum box_link {

@@ -40,13 +40,14 @@ static int on_message(const struct nlmsghdr *message, void *context)
 	const struct nlattr *attributes[NETLINK_ATTRIBUTES_MAX] = {};
 	struct sorted sorted = { attributes, NETLINK_ATTRIBUTES_MAX };
 	const struct run *run = context;
+	size_t size = run->dump->answer_size ? run->dump->answer_size : run->dump->header_size;
 	int error;
 
 	if (message->nlmsg_type != run->dump->answer)
 		return MNL_CB_OK;
-	if (mnl_nlmsg_get_payload_len(message) < run->dump->header_size)
+	if (mnl_nlmsg_get_payload_len(message) < size)
 		return fail(-EBADMSG);
-	mnl_attr_parse(message, (unsigned int)run->dump->header_size, sort, &sorted);
+	mnl_attr_parse(message, (unsigned int)size, sort, &sorted);
 	error = run->dump->each(mnl_nlmsg_get_payload(message), attributes, run->context);
 	return error ? fail(error) : MNL_CB_OK;
 }

@@ -27,7 +27,8 @@ struct netlink_dump {
 	uint16_t request;   /* RTM_GETLINK, …; for netfilter the subsystem is in the upper byte */
 	uint16_t answer;    /* RTM_NEWLINK, … */
 	const void *header; /* of the family: what stands between nlmsghdr and the attributes */
-	size_t header_size; /* in the request and in each answer */
+	size_t header_size; /* in the request, and in each answer ... */
+	size_t answer_size; /* ... where it is not this; 0: it is */
 	struct {
 		uint16_t type;
 		const char *text; /* NULL: none */

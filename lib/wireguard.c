@@ -108,7 +108,20 @@ void wireguard_finish(struct wireguard *wireguard)
 }
 
 /* Each peer and allowed IP in a fixed size, so that no two readings are written alike. */
-void wireguard_digest(const struct wireguard *wireguard, uint8_t ret_sha256[32])
+static void write_peer(const struct wireguard *wireguard, const struct wireguard_peer *peer,
+		       FILE *out)
+{
+	fwrite(peer->key, KEY_BYTES, 1, out);
+	fwrite(&peer->interface, sizeof(peer->interface), 1, out);
+	fwrite(&peer->count, sizeof(peer->count), 1, out);
+	for (uint32_t j = peer->first; j < peer->first + peer->count; j++) {
+		fwrite(&wireguard->allowed[j].first, sizeof(address_t), 1, out);
+		fwrite(&wireguard->allowed[j].bits, sizeof(unsigned int), 1, out);
+	}
+}
+
+static void digest(const struct wireguard *wireguard, size_t first, size_t count,
+		   uint8_t ret_sha256[32])
 {
 	_free_ char *text = NULL;
 	size_t size = 0;
@@ -116,23 +129,25 @@ void wireguard_digest(const struct wireguard *wireguard, uint8_t ret_sha256[32])
 
 	if (!out)
 		abort();
-	fwrite(&wireguard->interfaces_count, sizeof(wireguard->interfaces_count), 1, out);
-	fwrite(wireguard->interfaces, sizeof(*wireguard->interfaces), wireguard->interfaces_count,
-	       out);
-	for (size_t i = 0; i < wireguard->peers_count; i++) {
-		const struct wireguard_peer *peer = &wireguard->peers[i];
-
-		fwrite(peer->key, KEY_BYTES, 1, out);
-		fwrite(&peer->interface, sizeof(peer->interface), 1, out);
-		fwrite(&peer->count, sizeof(peer->count), 1, out);
-		for (uint32_t j = peer->first; j < peer->first + peer->count; j++) {
-			fwrite(&wireguard->allowed[j].first, sizeof(address_t), 1, out);
-			fwrite(&wireguard->allowed[j].bits, sizeof(unsigned int), 1, out);
-		}
-	}
+	fwrite(&count, sizeof(count), 1, out);
+	fwrite(&wireguard->interfaces[first], sizeof(*wireguard->interfaces), count, out);
+	for (size_t i = 0; i < wireguard->peers_count; i++)
+		if (wireguard->peers[i].interface - first < count)
+			write_peer(wireguard, &wireguard->peers[i], out);
 	if (fclose(out))
 		abort();
 	digest_bytes(text, size, ret_sha256);
+}
+
+void wireguard_digest(const struct wireguard *wireguard, uint8_t ret_sha256[32])
+{
+	digest(wireguard, 0, wireguard->interfaces_count, ret_sha256);
+}
+
+void wireguard_digest_one(const struct wireguard *wireguard, uint32_t interface,
+			  uint8_t ret_sha256[32])
+{
+	digest(wireguard, interface, 1, ret_sha256);
 }
 
 const struct wireguard_peer *wireguard_find(const struct wireguard *wireguard,

@@ -3,14 +3,18 @@
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <linux/time_types.h>
+#include <linux/unix_diag.h>
 #include <linux/wireguard.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
@@ -158,23 +162,48 @@ static int read_kernel(struct wireguard *wireguard, const char *name)
 
 /* ---------------------------------------------------------------- user space */
 
+struct search {
+	struct stat file;
+	bool found;
+};
+
+/* The kernel's own form of a device number: MKDEV() of linux/kdev_t.h. */
+static int on_socket(const void *header, const struct nlattr *const *attributes, void *context)
+{
+	struct search *search = context;
+	struct unix_diag_vfs file;
+
+	(void)header;
+	if (netlink_get(attributes[UNIX_DIAG_VFS], &file, sizeof(file)))
+		search->found |= file.udiag_vfs_ino == (uint32_t)search->file.st_ino &&
+				 file.udiag_vfs_dev >> 20 == major(search->file.st_dev) &&
+				 (file.udiag_vfs_dev & 0xfffff) == minor(search->file.st_dev);
+	return 0;
+}
+
 /*
  * The folder of the sockets is one for all network namespaces, where interfaces of others may have
- * the same names. A process of another one does not serve our interface. That of which nothing can
- * be found out is believed.
+ * the same names. The kernel lists those of ours alone, and tells which file each is bound to; nothing
+ * of the process behind it has to be known. What cannot be found out is no socket of ours.
  */
-static bool is_foreign(int fd)
+static bool is_foreign(const char *path)
 {
-	struct stat ours, theirs;
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	char path[64];
+	/* the other end of a connection of ours is in our namespace as well, with the same file */
+	const struct unix_diag_req listening = { .sdiag_family = AF_UNIX,
+						 .udiag_states = 1u << TCP_LISTEN,
+						 .udiag_show = UDIAG_SHOW_VFS };
+	const struct netlink_dump dump = {
+		.protocol = NETLINK_SOCK_DIAG,
+		.request = SOCK_DIAG_BY_FAMILY,
+		.answer = SOCK_DIAG_BY_FAMILY,
+		.header = &listening,
+		.header_size = sizeof(listening),
+		.answer_size = sizeof(struct unix_diag_msg),
+		.each = on_socket,
+	};
+	struct search search = {};
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", peer.pid);
-	return !stat(path, &theirs) && !stat("/proc/self/ns/net", &ours) &&
-	       (ours.st_ino != theirs.st_ino || ours.st_dev != theirs.st_dev);
+	return stat(path, &search.file) || netlink_dump(&dump, &search) || !search.found;
 }
 
 /* -ENOENT: there is no such socket, or it is not of our interface. */
@@ -194,7 +223,7 @@ static int connect_to(const char *name)
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)))
 		/* refused: of a daemon that is gone, as its interface is then */
 		return errno == ECONNREFUSED ? -ENOENT : errno == EAGAIN ? -ETIMEDOUT : -errno;
-	if (is_foreign(fd))
+	if (is_foreign(address.sun_path))
 		return -ENOENT;
 	return TAKE_FD(fd);
 }
@@ -319,14 +348,37 @@ static void read_link(struct wireguard *wireguard, const struct link *link)
 		wireguard_fail(wireguard, error);
 }
 
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+static void skip_link(struct wireguard *wireguard, const struct link *link)
+{
+	wireguard_begin(wireguard, link->name);
+	wireguard_fail(wireguard, -ETIMEDOUT);
+}
+
 int wireguard_read(struct wireguard *ret_wireguard)
+{
+	return wireguard_read_but(NULL, 0, ret_wireguard);
+}
+
+int wireguard_read_but(const char *const *names, size_t count, struct wireguard *ret_wireguard)
 {
 	struct wireguard wireguard = {};
 	struct links links = {};
 	int error = read_links(&links);
 
-	for (size_t i = 0; i < links.count && !error; i++)
-		read_link(&wireguard, &links.items[i]);
+	for (size_t i = 0; i < links.count && !error; i++) {
+		if (is_among(links.items[i].name, names, count))
+			skip_link(&wireguard, &links.items[i]);
+		else
+			read_link(&wireguard, &links.items[i]);
+	}
 	free(links.items);
 	if (error)
 		return error;
