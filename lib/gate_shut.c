@@ -190,6 +190,10 @@ int gate_shut(const struct state *state, const char *const *names, size_t count,
 				  "its name",
 				  names[i]);
 	}
+	for (size_t i = 0; nft.stands && i < nft.interfaces_count; i++)
+		guard_drop(&status.guard, nft.interfaces[i]);
+	if (!error && !status.guard.count)
+		error = guard_remove();
 	if (error)
 		return gate_fail(diag, error, "cannot set the guard in nftables");
 	return status.guard.count ? gate_fit_guard(state, &status.guard, 0, diag) : 0;

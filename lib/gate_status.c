@@ -22,7 +22,8 @@ static const char *const enforcement_texts[] = {
 	[ENFORCED_NOT_BEHIND] = "not enforced: another program runs before ours",
 	[ENFORCED_NOT_INTACT] = "not enforced as it was loaded: somebody has changed the table in "
 				"nftables; load again",
-	[ENFORCED_NOT_ARMED] = "shut: the guard does not know our programs there; load again",
+	[ENFORCED_NOT_ARMED] =
+		"shut by the guard, which knows of nothing that judges there; load again",
 	[ENFORCED_NOT_BYPASSED] = "not enforced: packets can go around the gate; unload, and load "
 				  "again to see where",
 };
@@ -118,6 +119,8 @@ static void take_nft(const struct nft_gate *gate, struct gate_status *status)
 		interface->mark_bit = GATE_MARK_BIT;
 		if (!gate->stands)
 			status->interfaces[i].enforcement = ENFORCED_NOT_INTACT;
+		else if (guard_find(&status->guard.guard, interface->name))
+			status->interfaces[i].enforcement = ENFORCED_NOT_ARMED;
 		else if (!interface->ifindex)
 			status->interfaces[i].enforcement = ENFORCED_NOT_ABSENT;
 		else if (topology_check(interface->name, false, &obstacle) || obstacle)
@@ -134,6 +137,7 @@ static int status_nft(struct gate_status *ret_status)
 
 	if (error || !gate.interfaces_count)
 		return -ENOENT;
+	status.guard_error = guard_read(0, &status.guard);
 	take_nft(&gate, &status);
 	*ret_status = status;
 	return 0;

@@ -58,14 +58,44 @@ static void want_outside(const struct table *table, struct wanted *wanted)
 		strncpy(wanted->outside[i], table->outside[i], IFNAMSIZ - 1);
 }
 
+static int write_guarded(const struct state *state, const struct wanted *wanted)
+{
+	_free_ char *text = wanted_guarded_text(wanted);
+
+	return state_write(state, WANTED_GUARDED, text, strlen(text));
+}
+
+/*
+ * A load may die before its copies are in their places: until then a boot is to shut what was guarded
+ * before and what is from now on. *ret_before: what was.
+ */
+static int guard_both(const struct state *state, const struct wanted *wanted,
+		      struct wanted *ret_before)
+{
+	struct wanted both;
+
+	wanted_read_guarded(state, ret_before); /* one that cannot be read is replaced */
+	both = *ret_before;
+	for (size_t i = 0; i < wanted->guarded_count; i++)
+		wanted_guard(&both, wanted->guarded[i]);
+	return write_guarded(state, &both);
+}
+
+/* A load that failed leaves no trace. */
+static void guard_before(const struct state *state, const struct wanted *before)
+{
+	if (before->guarded_count)
+		write_guarded(state, before);
+	else
+		state_remove(state, WANTED_GUARDED);
+}
+
 static int prepare_copies(const struct state *state, const struct checked *checked,
 			  struct wanted *wanted)
 {
 	const struct sources *sources = &checked->sources;
 	int error = 0;
 
-	want_guarded(state, &checked->table, wanted);
-	want_outside(&checked->table, wanted);
 	for (size_t i = 0; i < sources->count && !error; i++)
 		error = state_prepare(state, i ? LOAD_INVENTORY : LOAD_POLICY,
 				      sources->items[i].text, sources->items[i].size);
@@ -82,7 +112,7 @@ static int commit_copies(const struct state *state, const struct checked *checke
 		error = state_remove(state, LOAD_INVENTORY);
 	for (size_t i = checked->sources.count == 1; i < ARRAY_SIZE(copies) && !error; i++)
 		error = state_commit(state, copies[i]);
-	return error;
+	return error ? error : state_sync(state);
 }
 
 static void warn_absent(const struct table *table, struct diag *diag)
@@ -166,34 +196,61 @@ static int enforce(struct loading *loading, struct ids *ids)
 /* What a boot, or whoever watches over the gate, is to bring back. */
 static int keep(const struct loading *loading)
 {
+	int closed = wanted_write_opened(loading->state, false);
 	int error = commit_copies(loading->state, loading->checked);
 
 	if (!error)
 		error = wallclock_remember(loading->state);
-	return error ? error : wanted_write_opened(loading->state, false);
+	return error ? error : closed;
+}
+
+/* Whoever watches over the gate loads it again once they tell. */
+static int note_unread(const struct state *state, const struct box *box)
+{
+	bool unread = false;
+
+	for (size_t i = 0; box && i < box->wireguard.interfaces_count; i++)
+		unread |= box->wireguard.interfaces[i].error != 0;
+	return unread ? state_write(state, WANTED_UNREAD, "", 0) :
+			state_remove(state, WANTED_UNREAD);
+}
+
+static int enforce_or_undo(struct loading *loading, struct ids *ids)
+{
+	const struct state *state = loading->state;
+	struct wanted *wanted = &loading->wanted, before = {};
+	int error;
+
+	digest_format(loading->report.sha256, wanted->sha256);
+	want_guarded(state, &loading->checked->table, wanted);
+	want_outside(&loading->checked->table, wanted);
+	error = guard_both(state, wanted, &before);
+	if (!error)
+		error = prepare_copies(state, loading->checked, wanted);
+	if (error)
+		diag_error(&loading->checked->diag, PLACE_NONE, "cannot write to %s: %s",
+			   state->dir, strerror(-error));
+	else
+		error = enforce(loading, ids);
+	if (error)
+		guard_before(state, &before);
+	return error;
 }
 
 static int enforce_and_keep(struct loading *loading, struct ids *ids)
 {
 	const struct state *state = loading->state;
-	struct diag *diag = &loading->checked->diag;
-	int error;
+	int error = loading->again ? enforce(loading, ids) : enforce_or_undo(loading, ids);
 
-	digest_format(loading->report.sha256, loading->wanted.sha256);
-	error = loading->again ? 0 : prepare_copies(state, loading->checked, &loading->wanted);
-	if (error) {
-		diag_error(diag, PLACE_NONE, "cannot write to %s: %s", state->dir,
-			   strerror(-error));
-		return error;
-	}
-	error = enforce(loading, ids);
 	if (error)
 		return error;
 	error = loading->again ? 0 : keep(loading);
 	if (!error)
+		error = note_unread(state, loading->checked->inventory.box);
+	if (!error)
 		error = pending_store(state, &loading->checked->inventory, time(NULL));
 	if (error)
-		diag_warning(diag, PLACE_NONE,
+		diag_warning(&loading->checked->diag, PLACE_NONE,
 			     "the policy is enforced, but not all of %s is written: %s", state->dir,
 			     strerror(-error));
 	return 0;
@@ -319,6 +376,8 @@ int load_undo(const struct state *state, bool open, struct diag *diag)
 		if (open || strcmp(copies[i], WANTED_GUARDED))
 			state_remove(state, copies[i]);
 	state_remove(state, PENDING_FILE);
-	state_remove(state, "ids"); /* the counters went with the pins */
-	return 0;
+	state_remove(state, WANTED_UNREAD);
+	state_remove(state, WALLCLOCK_FILE); /* the way out where a clock was once ahead */
+	state_remove(state, "ids");	     /* the counters went with the pins */
+	return wanted_write_opened(state, false);
 }

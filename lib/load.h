@@ -44,7 +44,7 @@ struct load_again {
 /*
  * Loads what was loaded last once more, as this machine is now: its interfaces, its addresses. What
  * is guarded and not there is shut. Tests of the policy that fail are warnings. Returns 0, or a
- * negative errno and an error in again->checked.diag: -ENOENT where there is no policy, or somebody
+ * negative errno and an error in again->checked.diag: -ENODATA where there is no policy, or somebody
  * opened the gate by hand; -ESTALE where another policy runs than the stored one. -ENODEV is no
  * failure: none of the interfaces is there, and all are shut. In any case the caller frees it.
  */
@@ -65,6 +65,12 @@ int load_guard(const struct state *state, const char *interface, struct diag *di
  * nobody: -EAGAIN while another writer is at work.
  */
 int load_keep_guard(const struct state *state, struct diag *diag);
+
+/*
+ * For the same, while somebody has the lock and does not come to an end: where there is no guard at
+ * all it puts one up, which is one transaction.
+ */
+int load_put_missing_guard(const struct state *state, struct diag *diag);
 
 /* Takes the guard away until the next load, or `guard on`, or boot. Programs that are attached go on. */
 int load_unguard(const struct state *state, struct diag *diag);

@@ -15,9 +15,11 @@ static int read_copies(const struct state *state, struct sources *sources)
 	_free_ char *inventory = state_path(state->dir, LOAD_INVENTORY);
 	int error = sources_read(sources, policy);
 
+	if (error == -ENOENT)
+		return -ENODATA;
 	if (error >= 0)
 		error = sources_read(sources, inventory);
-	return error < 0 && (error != -ENOENT || !sources->count) ? error : 0;
+	return error < 0 && error != -ENOENT ? error : 0;
 }
 
 /*
@@ -45,7 +47,7 @@ static int check_stored(const struct state *state, struct load_again *again)
 	int error = wanted_read(state, &again->wanted);
 
 	if (!error && again->wanted.opened)
-		return -ENOENT;
+		return -ENODATA;
 	if (!error)
 		error = read_copies(state, &checked->sources);
 	if (!error)
@@ -64,7 +66,7 @@ static int check_stored(const struct state *state, struct load_again *again)
 
 static int tell_again(const struct state *state, int error, struct diag *diag)
 {
-	if (error == -ENOENT)
+	if (error == -ENODATA)
 		diag_error(diag, PLACE_NONE, "there is no policy to load again");
 	else if (error == -ESTALE)
 		diag_error(diag, PLACE_NONE,

@@ -74,6 +74,18 @@ int load_keep_guard(const struct state *state, struct diag *diag)
 								 load_shut(state, &wanted, diag);
 }
 
+int load_put_missing_guard(const struct state *state, struct diag *diag)
+{
+	struct wanted wanted = {};
+	struct guard_status status;
+	int error = guard_read(0, &status);
+
+	if (!error && !status.guard.count)
+		error = read_wanted(state, &wanted, diag);
+	return error || wanted.opened || !wanted.guarded_count ? error :
+								 load_shut(state, &wanted, diag);
+}
+
 int load_unguard(const struct state *state, struct diag *diag)
 {
 	_close_ int lock = load_lock(state, diag);

@@ -131,6 +131,13 @@ int state_write(const struct state *state, const char *name, const void *bytes, 
 	return error ? error : state_commit(state, name);
 }
 
+int state_sync(const struct state *state)
+{
+	_close_ int fd = open(state->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) ? -errno : 0;
+}
+
 int state_remove(const struct state *state, const char *name)
 {
 	_free_ char *path = state_path(state->dir, name);

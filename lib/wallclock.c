@@ -11,7 +11,7 @@
 
 static int64_t last_seen(const struct state *state)
 {
-	_free_ char *path = state_path(state->dir, "clock");
+	_free_ char *path = state_path(state->dir, WALLCLOCK_FILE);
 	struct stat file;
 
 	return stat(path, &file) ? 0 : file.st_mtime;
@@ -27,7 +27,7 @@ int64_t wallclock_now(const struct state *state)
 int wallclock_remember(const struct state *state)
 {
 	const struct timespec now = { .tv_sec = time(NULL) };
-	_free_ char *path = state_path(state->dir, "clock");
+	_free_ char *path = state_path(state->dir, WALLCLOCK_FILE);
 	_close_ int fd = -1;
 
 	if (last_seen(state) >= now.tv_sec)

@@ -2,7 +2,7 @@
 /*
  * The time of day, which a machine without a battery loses: it boots in the past. The last time that was
  * seen is that of the file `clock` in the state directory; until the clock has passed it, what time it is
- * is not known, and what expires some day counts as expired.
+ * is not known, and what expires some day counts as expired. An unload forgets it.
  */
 #ifndef ACLGATE_WALLCLOCK_H
 #define ACLGATE_WALLCLOCK_H
@@ -10,6 +10,8 @@
 #include <stdint.h>
 
 #include "state.h"
+
+#define WALLCLOCK_FILE "clock"
 
 /* After all that expires, and before what never does (EXPIRES_NEVER). */
 #define WALLCLOCK_UNKNOWN (INT64_MAX - 1)

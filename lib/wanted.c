@@ -96,7 +96,8 @@ static bool exists(const char *directory, const char *name)
 
 int wanted_read_guarded(const struct state *state, struct wanted *ret_wanted)
 {
-	struct wanted wanted = { .opened = exists(state->run, WANTED_OPENED) };
+	struct wanted wanted = { .opened = exists(state->run, WANTED_OPENED),
+				 .unread = exists(state->dir, WANTED_UNREAD) };
 	int error = each_line(state, WANTED_GUARDED, take_guarded, &wanted);
 
 	if (!error)

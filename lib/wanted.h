@@ -5,6 +5,8 @@
  *
  *   guarded	in the state directory	interfaces that the guard stands in front of, a name a line
  *   options	in the state directory	how the policy beside it was loaded
+ *   unread	in the state directory	a WireGuard interface did not tell its peers at the last load, which
+ *					believed what is written
  *   opened	in the run directory	the guard was taken away by hand; gone with the next boot
  */
 #ifndef ACLGATE_WANTED_H
@@ -21,11 +23,13 @@
 #define WANTED_GUARDED "guarded"
 #define WANTED_OPTIONS "options"
 #define WANTED_OPENED  "opened"
+#define WANTED_UNREAD  "unread"
 
 struct wanted {
 	char guarded[GUARD_PLACES_MAX][IFNAMSIZ];
 	size_t guarded_count; /* 0: nothing was ever guarded, or it was opened for good */
 	bool opened;
+	bool unread;
 	/* which policy was loaded, and how */
 	char sha256[DIGEST_TEXT];
 	enum backend backend;

@@ -384,8 +384,28 @@ def _check_followed(world, report):
             assert _try(world, "azure", "vps", 8080), "it does not reach the VPS"
             assert not _try(world, "azure", "imac", 3000), "it reaches the iMac"
             _follows(world, lambda: world.metric("aclgate_devices_pending") == 1, "one waits")
+    _check_blind(world, report)
     end(world.acld)
     world.acld = None
+
+
+def _check_blind(world, report):
+    """A load while the daemon hangs believes what is written, and only until the daemon is back."""
+    pid = _pid(world)
+    if not pid:
+        return
+    inventory = _inventory(world, **_by_key(world, "imac", "vps"))
+    inventory["devices"]["imac"] |= {"addresses": world.imac.addresses, "interface": "wg0"}
+    with _allowed_ips(world, "vps", *world.imac.addresses):
+        _load(world, inventory)
+        time.sleep(2 * FOLLOWS)  # it has seen all that there is to see
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            _load(world, inventory)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        with report.case("identity: acld: a load that could not ask WireGuard is made good"):
+            wait_until(lambda: not _forged_arrives(world, 4), "its address is refused", 5)
 
 
 def _check_nft(world, report):

@@ -8,6 +8,7 @@ import shutil
 import probe
 from cases.guard import ALLOWED, POLICY, REFUSED, SENDERS, leaks
 from cases.story import VERSIONS
+from denied import WITHOUT_ATTACHING
 from policy import policy
 
 ONLY_WG0 = policy(*POLICY["acls"], interfaces=["wg0"])
@@ -174,6 +175,15 @@ def _check_copies(world, report):
         assert "test failed" not in _restore(world)
 
 
+def _check_failed(world, report):
+    with report.case("restore: a load that fails does not change what a boot shuts"):
+        _must_load(world, ONLY_WG0)
+        before = (world.state / "guarded").read_text()
+        result = world.try_load(POLICY, world.inventory(), wrapper=WITHOUT_ATTACHING)
+        assert result.returncode == 1, result.stdout
+        assert (world.state / "guarded").read_text() == before, before
+
+
 def _check_full(world, report):
     """The state directory is on a file system of its own, which is full."""
     _must_load(world)
@@ -209,6 +219,7 @@ def run(world, report):
         _check_absent(world, report)
         _check_opened(world, report)
         _check_copies(world, report)
+        _check_failed(world, report)
         _check_full(world, report)
     finally:
         world.backend = "auto"
