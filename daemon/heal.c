@@ -22,7 +22,7 @@
 /* Changes come in swarms: the first is looked at once, the rest together. All in microseconds. */
 #define LOOK_PAUSE  50000
 #define PLACE_PAUSE 700000    /* to read all addresses costs more than to look at the programs */
-#define PLACE_SHARE 10	      /* ... and who is slow to tell is asked less often */
+#define LOCKED_MAX  2000000   /* ... and when it is that no more */
 #define LOCK_PAUSE  20000     /* until somebody else's load may be over */
 #define RETRY_FIRST 500000    /* until a load that failed is tried again ... */
 #define CLOCK_PAUSE 600000000 /* between two times that the time of day is written down */
@@ -42,8 +42,9 @@ struct heal {
 	struct renew *renew;
 	sd_event_source *timer;	    /* the next look, if one is due before the clock's */
 	uint64_t looked;	    /* when */
+	uint64_t locked;	    /* since when somebody else has the lock; 0: nobody has */
 	uint64_t placed;	    /* until when `here` is good; 0: it was not read */
-	uint8_t here[32];	    /* the place as it is */
+	struct place here;	    /* the place as it is */
 	uint64_t retry, retry_wait; /* no load before this; how long that was */
 	uint64_t owed;		    /* when all loads would be paid for, at one in LOAD_PERIOD */
 	enum repair reason;	    /* of the load that is at work; REPAIR_MAX: somebody's wish */
@@ -104,23 +105,18 @@ static void count_pending(struct keeper *keeper)
 	pending_free(&pending);
 }
 
-/* While a WireGuard interface does not tell its peers, the place counts as it was. */
-static int look_around(struct heal *heal, const struct wanted *wanted)
+/* Where nothing can be read, the place counts as it was. */
+static void look_around(struct heal *heal, const struct wanted *wanted)
 {
-	uint64_t began, took;
 	int error;
 
 	if (heal->placed && now(heal) < heal->placed)
-		return 0;
-	began = moment_now();
-	error = place_read(wanted, heal->here);
-	if (error && error != -EAGAIN)
-		return error;
-	took = moment_now() - began;
-	heal->placed = moment_now() +
-		       (took > PLACE_PAUSE / PLACE_SHARE ? PLACE_SHARE * took : PLACE_PAUSE);
+		return;
+	error = place_read(wanted, &heal->here);
+	if (error)
+		tell_trouble(heal, "cannot read this machine's addresses and peers", error);
+	heal->placed = moment_now() + PLACE_PAUSE;
 	count_pending(heal->keeper);
-	return 0;
 }
 
 static char *describe(const struct wanted *wanted, const struct sight *sight)
@@ -185,16 +181,12 @@ static void start_load(struct heal *heal, enum repair reason, const struct need 
 		return;
 	}
 	heal->placed = 0;
-	error = look_around(heal, wanted);
-	if (error) {
-		tell_trouble(heal, "cannot read this machine's addresses", error);
-		return;
-	}
+	look_around(heal, wanted);
 	heal->owed = (heal->owed > now(heal) ? heal->owed : now(heal)) + LOAD_PERIOD;
 	heal->reason = reason;
 	heal->need = *need;
 	heal->offset = wallclock_offset();
-	memcpy(heal->loading, heal->here, sizeof(heal->loading));
+	memcpy(heal->loading, heal->here.sha256, sizeof(heal->loading));
 	error = renew_start(heal->renew);
 	if (error)
 		tell_trouble(heal, "cannot start a load", error);
@@ -203,7 +195,8 @@ static void start_load(struct heal *heal, enum repair reason, const struct need 
 static void mend(struct heal *heal, const struct wanted *wanted, const struct sight *sight)
 {
 	struct need need = need_of(wanted, sight);
-	bool moved = memcmp(heal->here, heal->place, sizeof(heal->place)) ||
+	bool moved = memcmp(heal->here.sha256, heal->place, sizeof(heal->place)) ||
+		     (wanted->unread && !heal->here.unread) ||
 		     llabs(wallclock_offset() - heal->offset) >= OFFSET_MIN;
 	bool kept = !wanted->opened && wanted->guarded_count && sight->stored;
 
@@ -226,32 +219,62 @@ static void remember_time(struct heal *heal)
 	heal->remembered = now(heal);
 }
 
+static void call_ready(struct heal *heal)
+{
+	if (!heal->ready || renew_runs(heal->renew))
+		return;
+	heal->ready(heal->context);
+	heal->ready = NULL;
+}
+
+/* What is wanted guarded may be known all the same: it is armed where our programs are, and no more. */
+static void shut_blindly(struct heal *heal)
+{
+	struct diag diag = {};
+
+	load_keep_guard(&heal->keeper->state, &diag);
+	diag_free(&diag);
+}
+
+/* A load takes a moment; who was stopped in one must not keep the gate without its guard. */
+static void wait_for_lock(struct heal *heal)
+{
+	struct diag diag = {};
+
+	heal->locked = heal->locked ? heal->locked : now(heal);
+	if (now(heal) - heal->locked < LOCKED_MAX) {
+		look_in(heal, LOCK_PAUSE);
+		return;
+	}
+	tell_trouble(heal, "another writer holds the lock of the gate", -EBUSY);
+	load_put_missing_guard(&heal->keeper->state, &diag);
+	diag_free(&diag);
+	call_ready(heal);
+}
+
 static void look_and_mend(struct heal *heal)
 {
 	struct wanted wanted = {};
 	struct sight sight;
 	int error = sight_take(&heal->keeper->state, &wanted, &sight);
 
-	if (!error)
-		error = look_around(heal, &wanted);
-
 	heal->looked = now(heal);
 	if (error == -EAGAIN) {
-		look_in(heal, LOCK_PAUSE);
+		wait_for_lock(heal);
 		return;
 	}
+	heal->locked = 0;
 	if (error) {
 		tell_trouble(heal, "cannot see what the gate does", error);
+		shut_blindly(heal);
 	} else {
+		look_around(heal, &wanted);
 		mend(heal, &wanted, &sight);
 		if (sight.stored)
 			remember_time(heal);
 		tell_state(heal, &wanted, &sight);
 	}
-	if (heal->ready && !renew_runs(heal->renew)) {
-		heal->ready(heal->context);
-		heal->ready = NULL;
-	}
+	call_ready(heal);
 }
 
 /* ---------------------------------------------------------------- when */
@@ -317,14 +340,12 @@ static void on_loaded(struct heal *heal, const struct renewed *renewed)
 			  text);
 }
 
-/* No interface, or nothing to load any more, is no failure: there is nothing to be done about it. */
 static void on_renewed(void *context, const struct renewed *renewed)
 {
 	struct heal *heal = context;
-	bool failed = renewed->error && renewed->error != -ENODEV && renewed->error != -ENOENT;
 
 	tell_findings(heal, renewed);
-	if (failed)
+	if (renewed->error && !renewed->idle)
 		on_failed(heal, renewed->error);
 	else
 		on_loaded(heal, renewed);

@@ -98,7 +98,7 @@ struct need need_of(const struct wanted *wanted, const struct sight *sight)
 	need_guard(wanted, sight, &need);
 	if (!sight->stored)
 		return need;
-	if (runs(sight)) {
+	if (runs(sight) && sight->status.interfaces_count) {
 		need_load(&sight->status, &need);
 	} else {
 		need.load = true;

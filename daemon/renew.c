@@ -67,6 +67,8 @@ static _Noreturn void load(const struct state *state, struct renewed *renewed)
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	alarm(SECONDS_MAX);
 	renewed->error = load_again(state, &again);
+	renewed->idle = renewed->error == -ENODATA ||
+			(renewed->error == -ENODEV && !again.checked.diag.errors);
 	renewed->generation = again.report.generation;
 	tell(&again, renewed);
 	_exit(EXIT_SUCCESS);

@@ -16,6 +16,7 @@
 /* What became of it. */
 struct renewed {
 	int error; /* of load_again(); -EINTR: the process was killed */
+	bool idle; /* there is nothing to load, or no interface to load it on: that is no failure */
 	uint32_t generation;
 	char text[RENEW_TEXT]; /* findings, a line each: errors and warnings, as many as fit */
 };

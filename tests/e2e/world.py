@@ -209,6 +209,15 @@ class World(Network):
             )  # fmt: skip
         wait_until(self.acld_answers, "acld answers")
 
+    def settle(self, seconds=1.2):
+        """Until acld has not loaded anything for a while: it does after somebody else's load."""
+        seen, since = None, time.monotonic()
+        while time.monotonic() < since + seconds:
+            generation = self.status().get("generation")
+            if generation != seen:
+                seen, since = generation, time.monotonic()
+            time.sleep(0.05)
+
     def acld_answers(self):
         assert self.acld.poll() is None, f"acld ended by itself with status {self.acld.returncode}"
         with contextlib.suppress(OSError):

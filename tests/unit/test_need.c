@@ -46,6 +46,7 @@ static const struct {
 	{ "no policy, open", HERE, BACKEND_BPF, ENFORCED, NONE, true, .guard = true, .load = true },
 	{ "no policy, armed", HERE, BACKEND_BPF, ENFORCED, STANDS, true, .guard = true,
 	  .load = true },
+	{ "nft, shut", HERE, BACKEND_NFT, ENFORCED_NOT_ARMED, UNARMED, .guard = true },
 	{ "nft", HERE, BACKEND_NFT, ENFORCED, NONE, .guard = false },
 	{ "nft, gone", AWAY, BACKEND_NFT, ENFORCED_NOT_ABSENT, NONE, .guard = false },
 	{ "nft, changed", HERE, BACKEND_NFT, ENFORCED_NOT_INTACT, NONE, .guard = true, .load = true,

@@ -484,6 +484,7 @@ def _check_backends(world, report):
     for backend in ("nft", "bpf"):
         with world.using(backend), report.case(f"exporter: counters of the backend {backend}"):
             world.load(POLICIES / "t1.json")
+            world.settle()
             refusal = probe.Refusal(world.vps, world.windows, "tcp", 445, 4)
             probe.try_all([refusal], silence=0.3)
             assert world.dropped(reason="acl") >= 1

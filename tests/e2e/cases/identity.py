@@ -405,7 +405,7 @@ def _check_blind(world, report):
         finally:
             os.kill(pid, signal.SIGCONT)
         with report.case("identity: acld: a load that could not ask WireGuard is made good"):
-            wait_until(lambda: not _forged_arrives(world, 4), "its address is refused", 5)
+            wait_until(lambda: not _forged_arrives(world, 4), "its address is refused", 10)
 
 
 def _check_nft(world, report):

@@ -4,6 +4,7 @@ missing meanwhile is shut, and what a person opened stays open. Every repair is 
 
 import contextlib
 import datetime
+import fcntl
 import os
 import pathlib
 import shutil
@@ -160,6 +161,27 @@ def _check_pins(world, report):
         _judges(world)
 
 
+def _check_registry(world, report):
+    with report.case("keeper: the pin of the guarded interfaces alone is deleted: a load mends it"):
+        _heals(world, "pin", (world.pins / "interfaces").unlink)
+        _judges(world)
+
+
+def _check_locked(world, report):
+    """Somebody stopped a load in the middle: the guard does not wait for it."""
+    lock = open(world.run_directory / "lock", "rb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with report.case("keeper: while another holds the lock, a guard that is gone is put up again"):
+            world.router.netns.run("nft", "flush", "ruleset")
+            wait_until(lambda: _guard(world), "the guard", 4)
+    finally:
+        lock.close()
+    with report.case("keeper: ... and all is as it was once it is free"):
+        _back(world, time.monotonic())
+        _judges(world)
+
+
 def _check_foreign(world, report):
     """In front of ours on the way out, and lets everything pass."""
     if not hooks.has_tcx(world.router.netns, "lan0"):
@@ -201,6 +223,14 @@ def _check_leaks(world, report):
 
 # ---------------------------------------------------------------- the nft backend
 
+# What names an interface and lets nothing pass there.
+GUARD_LEFT = (
+    "add table inet aclgate_guard;"
+    "add set inet aclgate_guard guarded { type ifname; elements = { lan0 }; };"
+    "add chain inet aclgate_guard prerouting { type filter hook prerouting priority -450; };"
+    "add rule inet aclgate_guard prerouting iifname lan0 drop"
+)
+
 
 def _check_table(world, report):
     run = world.router.netns.run
@@ -214,6 +244,10 @@ def _check_table(world, report):
         ):
             _heals(world, what, lambda: run("nft", *command))
             assert world.status()["backend"] == "nft"
+    with report.case("keeper: nft: a guard that a killed load left in front of it is taken away"):
+        run("nft", GUARD_LEFT)
+        wait_until(lambda: not _guard(world), "the guard has gone", WITHIN)
+        _judges(world)
     world.load(STREAMED, world.inventory())
     stream = Stream(world.guest, world.windows, 4, RATE)
     for _ in range(5):
@@ -368,6 +402,8 @@ def run(world, report):
             _check_guard(world, report)
             _check_made_anew(world, report)
             _check_pins(world, report)
+            _check_registry(world, report)
+            _check_locked(world, report)
             _check_foreign(world, report)
             _check_addresses(world, report)
             _check_leaks(world, report)

@@ -46,12 +46,13 @@ def _check_backend(world, report):
 
 def _check_counters(world, report):
     world.load(POLICIES / "t1.json")
+    world.start_acld()
+    world.settle()
     with world.serve("imac"), report.case("counters: of devices, rules and reasons"):
         probe.udp_round_trip(world.windows.netns, world.imac.address(4), 3000)
         refused = [probe.Refusal(world.vps, world.windows, "tcp", 445, version)
                    for version in VERSIONS]  # fmt: skip
         probe.try_all(refused, silence=0.3)
-        world.start_acld()
         try:
             device = {"device": "windows-machine", "direction": "ingress", "verdict": "pass"}
             assert world.metric("aclgate_packets_total", **device) >= 3, "nothing passed"
