@@ -74,10 +74,13 @@ static int guard_both(const struct state *state, const struct wanted *wanted,
 {
 	struct wanted both;
 
-	wanted_read_guarded(state, ret_before); /* one that cannot be read is replaced */
+	int error = wanted_read_guarded(state, ret_before);
+
 	both = *ret_before;
 	for (size_t i = 0; i < wanted->guarded_count; i++)
 		wanted_guard(&both, wanted->guarded[i]);
+	if (error)
+		*ret_before = both; /* what was there before could not be read */
 	return write_guarded(state, &both);
 }
 

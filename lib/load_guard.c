@@ -8,10 +8,19 @@
 #include "load_parts.h"
 #include "mem.h"
 
+/* Without a policy ever loaded it is the one that policies guard if they say nothing. */
+#define GUARDED_FIRST "wg0"
+
+/* A file that is damaged shuts what can be read of it, and what is guarded most often. */
 static int read_wanted(const struct state *state, struct wanted *wanted, struct diag *diag)
 {
 	int error = wanted_read_guarded(state, wanted);
 
+	if (error == -EBADMSG) {
+		diag_warning(diag, PLACE_NONE, "%s/" WANTED_GUARDED " is damaged: load a policy",
+			     state->dir);
+		error = wanted_guard(wanted, GUARDED_FIRST);
+	}
 	if (error)
 		diag_error(diag, PLACE_NONE, "cannot read what is guarded in %s: %s", state->dir,
 			   strerror(-error));
@@ -40,9 +49,6 @@ static int want_guard(const struct state *state, const struct wanted *wanted, st
 			   strerror(-error));
 	return error;
 }
-
-/* Without a policy ever loaded it is the one that policies guard if they say nothing. */
-#define GUARDED_FIRST "wg0"
 
 int load_guard(const struct state *state, const char *interface, struct diag *diag)
 {

@@ -50,8 +50,9 @@ static int each_line(const struct state *state, const char *file,
 		return error == -ENOENT ? 0 : error;
 	rest = sources.items[0].text;
 	error = strlen(rest) == sources.items[0].size ? 0 : -EBADMSG;
-	for (char *line; !error && (line = strsep(&rest, "\n"));)
-		error = *line ? take(wanted, line) : 0;
+	for (char *line; (line = strsep(&rest, "\n"));)
+		if (*line && take(wanted, line))
+			error = -EBADMSG;
 	sources_free(&sources);
 	return error;
 }
@@ -100,8 +101,7 @@ int wanted_read_guarded(const struct state *state, struct wanted *ret_wanted)
 				 .unread = exists(state->dir, WANTED_UNREAD) };
 	int error = each_line(state, WANTED_GUARDED, take_guarded, &wanted);
 
-	if (!error)
-		*ret_wanted = wanted;
+	*ret_wanted = wanted;
 	return error;
 }
 

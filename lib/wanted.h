@@ -42,7 +42,10 @@ struct wanted {
 /* Files that are not there say that nothing is wanted. -EBADMSG: one of them is not ours. */
 int wanted_read(const struct state *state, struct wanted *ret_wanted);
 
-/* Only what is guarded, and whether it was opened: what shuts must not depend on how to load. */
+/*
+ * Only what is guarded, and whether it was opened: what shuts must not depend on how to load. With
+ * -EBADMSG the lines that can be read are there.
+ */
 int wanted_read_guarded(const struct state *state, struct wanted *ret_wanted);
 
 /* Adds a name, unless it is there. -E2BIG: there are too many. */

@@ -114,6 +114,20 @@ START_TEST(guarded_alone)
 }
 END_TEST
 
+/* ... nor all of its own file. */
+START_TEST(damaged)
+{
+	static const char text[] = "wg0\na-name-of-16-byt\nlan0\n";
+	struct state state = state_here();
+	struct wanted wanted;
+
+	scratch_write(WANTED_GUARDED, text, strlen(text));
+	ck_assert_int_eq(wanted_read_guarded(&state, &wanted), -EBADMSG);
+	ck_assert_uint_eq(wanted.guarded_count, 2);
+	ck_assert_str_eq(wanted.guarded[1], "lan0");
+}
+END_TEST
+
 START_TEST(refused_nul)
 {
 	struct state state = state_here();
@@ -133,6 +147,7 @@ Suite *unit_suite(void)
 	scratch_add(suite, too_many, 1);
 	scratch_add(suite, refused, ARRAY_SIZE(broken));
 	scratch_add(suite, guarded_alone, 1);
+	scratch_add(suite, damaged, 1);
 	scratch_add(suite, refused_nul, 1);
 	return suite;
 }

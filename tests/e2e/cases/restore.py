@@ -175,6 +175,19 @@ def _check_copies(world, report):
         assert "test failed" not in _restore(world)
 
 
+def _check_damaged(world, report):
+    with report.case("restore: names that are damaged on the disk: what can be read is shut, and wg0"):
+        _must_load(world)
+        _forget(world)
+        (world.state / "guarded").write_text("lan0\nno name of an interface is so long\n")
+        result = world.aclctl("guard", "on")
+        assert result.returncode == 0 and "is damaged" in result.stderr, result.stderr
+        for sender in SENDERS:
+            found = leaks(world, sender)
+            assert not found, f"{len(found)} packets, such as {found[0]}"
+        world.aclctl("unload", "--open")
+
+
 def _check_failed(world, report):
     with report.case("restore: a load that fails does not change what a boot shuts"):
         _must_load(world, ONLY_WG0)
@@ -219,6 +232,7 @@ def run(world, report):
         _check_absent(world, report)
         _check_opened(world, report)
         _check_copies(world, report)
+        _check_damaged(world, report)
         _check_failed(world, report)
         _check_full(world, report)
     finally:
