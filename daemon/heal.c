@@ -202,6 +202,8 @@ static void mend(struct heal *heal, const struct wanted *wanted, const struct si
 
 	if (need.guard)
 		put_guard(heal, &need);
+	if (memcmp(heal->here.sha256, heal->loading, sizeof(heal->loading)))
+		heal->retry = heal->retry_wait = 0; /* what failed may work here */
 	if (need.load && !(heal->away && !moved))
 		start_load(heal, need.table ? REPAIR_TABLE : REPAIR_ATTACH, &need, wanted);
 	else if (kept && heal->ready && heal->reason == REPAIR_MAX)
