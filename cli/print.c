@@ -126,7 +126,7 @@ void print_error(const char *format, ...)
 int print_unreadable(int error)
 {
 	if (error == -ENOENT) {
-		print_error("nothing is loaded: nothing is judged");
+		print_error("nothing is loaded; \"aclctl status\" says what is shut");
 		return EXIT_UNENFORCED;
 	}
 	if (error == -EOPNOTSUPP) {

@@ -147,7 +147,7 @@ static void print_guard(const struct gate_status *status)
 	if (status->guard_error)
 		printf("guard: %s\n", strerror(-status->guard_error));
 	else if (!status->guard.stands)
-		printf("guard: not there, so a new interface of that name is open; load again\n");
+		printf("guard: not there, so a new interface of that name is open; \"aclctl guard on\" puts it up\n");
 	else
 		printf("guard: kept out %" PRIu64 " packets, and kept in %" PRIu64 "\n",
 		       status->guard.unjudged, status->guard.unarmed);

@@ -138,7 +138,8 @@ int keeper_run(const char *listen)
 		log_line(LOG_ERR, "another keeper serves %s/" ANSWER_SOCKET,
 			 running.keeper.state.run);
 	} else if (result < 0) {
-		log_line(LOG_ERR, "the keeper cannot start: %s", strerror(-result));
+		log_line(LOG_ERR, "the keeper cannot start: %s%s", strerror(-result),
+			 result == -EPERM || result == -EACCES ? " (it needs root)" : "");
 	} else {
 		result = sd_event_loop(running.keeper.loop);
 		if (result < 0)

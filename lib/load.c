@@ -85,8 +85,10 @@ static int guard_both(const struct state *state, const struct wanted *wanted,
 }
 
 /* A load that failed leaves no trace. */
-static void guard_before(const struct state *state, const struct wanted *before)
+static void forget_copies(const struct state *state, const struct wanted *before)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(copies); i++)
+		state_discard(state, copies[i]);
 	if (before->guarded_count)
 		write_guarded(state, before);
 	else
@@ -236,7 +238,7 @@ static int enforce_or_undo(struct loading *loading, struct ids *ids)
 	else
 		error = enforce(loading, ids);
 	if (error)
-		guard_before(state, &before);
+		forget_copies(state, &before);
 	return error;
 }
 

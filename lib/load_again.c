@@ -64,10 +64,17 @@ static int check_stored(const struct state *state, struct load_again *again)
 	return error;
 }
 
-static int tell_again(const struct state *state, int error, struct diag *diag)
+static int tell_again(const struct state *state, int error, struct load_again *again)
 {
-	if (error == -ENODATA)
-		diag_error(diag, PLACE_NONE, "there is no policy to load again");
+	struct diag *diag = &again->checked.diag;
+
+	if (error == -ENODATA && again->wanted.opened)
+		diag_error(
+			diag, PLACE_NONE,
+			"the gate was opened by hand and stays so: \"aclctl guard on\" comes first");
+	else if (error == -ENODATA)
+		diag_error(diag, PLACE_NONE,
+			   "there is no policy to load again: load one with \"aclctl load\"");
 	else if (error == -ESTALE)
 		diag_error(diag, PLACE_NONE,
 			   "the running policy is not the one in %s: load it once more",
@@ -93,7 +100,7 @@ int load_again(const struct state *state, struct load_again *again)
 		return lock;
 	error = check_stored(state, again);
 	if (error)
-		return tell_again(state, error, diag);
+		return tell_again(state, error, again);
 	loading.wanted = again->wanted;
 	error = load_run(&loading);
 	again->report = loading.report;

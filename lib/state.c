@@ -131,6 +131,13 @@ int state_write(const struct state *state, const char *name, const void *bytes, 
 	return error ? error : state_commit(state, name);
 }
 
+void state_discard(const struct state *state, const char *name)
+{
+	_free_ char *prepared = prepared_path(state, name);
+
+	unlink(prepared);
+}
+
 int state_sync(const struct state *state)
 {
 	_close_ int fd = open(state->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -39,6 +39,9 @@ int state_write(const struct state *state, const char *name, const void *bytes, 
 int state_prepare(const struct state *state, const char *name, const void *bytes, size_t size);
 int state_commit(const struct state *state, const char *name);
 
+/* Removes what was prepared and not committed. */
+void state_discard(const struct state *state, const char *name);
+
 /* Waits until what was committed is on the disk. Returns 0 or -errno. */
 int state_sync(const struct state *state);
 

@@ -140,7 +140,7 @@ def _check_opened(world, report):
     with report.case("restore: what was opened by hand is left alone"):
         _must_load(world)
         assert world.aclctl("guard", "off").returncode == 0
-        assert "no policy to load again" in _restore(world, 1)
+        assert "opened by hand" in _restore(world, 1)
     with report.case("restore: ... until the guard is on again"):
         assert world.aclctl("guard", "on").returncode == 0
         _restore(world)
@@ -195,6 +195,7 @@ def _check_failed(world, report):
         result = world.try_load(POLICY, world.inventory(), wrapper=WITHOUT_ATTACHING)
         assert result.returncode == 1, result.stdout
         assert (world.state / "guarded").read_text() == before, before
+        assert not list(world.state.glob("*.new")), list(world.state.glob("*.new"))
 
 
 def _check_full(world, report):
