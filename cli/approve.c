@@ -89,16 +89,11 @@ static enum exit_code plan(struct approval *approval, const struct sources *sour
 
 static int read_stored(struct approval *approval)
 {
-	_free_ char *policy = state_path(approval->state.dir, LOAD_POLICY);
-	_free_ char *inventory = state_path(approval->state.dir, LOAD_INVENTORY);
 	int error = wanted_read(&approval->state, &approval->wanted);
 
 	if (!error)
-		error = sources_read(&approval->stored, policy);
-	if (error < 0)
-		return error == -ENOENT ? 0 : error;
-	error = sources_read(&approval->stored, inventory);
-	return error < 0 && error != -ENOENT ? error : 0;
+		error = load_read_copies(&approval->state, &approval->stored);
+	return error == -ENODATA ? 0 : error;
 }
 
 static bool same_text(const struct source *one, const char *text, size_t size)

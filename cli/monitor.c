@@ -73,14 +73,11 @@ static void forget(struct monitor *monitor)
 /* Are the copies those of what runs? Then rules have a place in them. */
 static bool read_places(struct monitor *monitor, const struct gate_generation *generation)
 {
-	_free_ char *policy = state_path(monitor->state.dir, LOAD_POLICY);
-	_free_ char *inventory = state_path(monitor->state.dir, LOAD_INVENTORY);
 	struct sources *sources = &monitor->checked.sources;
 	uint8_t sha256[32];
 
-	if (sources_read(sources, policy) < 0)
+	if (load_read_copies(&monitor->state, sources))
 		return false;
-	sources_read(sources, inventory);
 	digest_sources(sources, sha256);
 	if (memcmp(sha256, generation->sha256, sizeof(sha256)))
 		return false;

@@ -12,7 +12,6 @@
 #include "json_out.h"
 #include "load.h"
 #include "marks.h"
-#include "mem.h"
 #include "reason.h"
 
 /* All that status tells, read before anything is printed. */
@@ -25,13 +24,10 @@ struct view {
 
 static bool is_stored(const struct state *state, const struct gate_generation *generation)
 {
-	_free_ char *policy = state_path(state->dir, LOAD_POLICY);
-	_free_ char *inventory = state_path(state->dir, LOAD_INVENTORY);
 	struct sources sources = {};
 	uint8_t sha256[32];
-	bool same = sources_read(&sources, policy) >= 0;
+	bool same = !load_read_copies(state, &sources);
 
-	sources_read(&sources, inventory);
 	digest_sources(&sources, sha256);
 	sources_free(&sources);
 	return same && !memcmp(sha256, generation->sha256, sizeof(sha256));

@@ -33,6 +33,12 @@ int load_checked(const struct state *state, struct checked *checked, enum backen
 int load_locked(const struct state *state, struct checked *checked, const struct wanted *wanted,
 		struct load_report *ret_report);
 
+/*
+ * Reads what is stored: the policy and, if there is one, its inventory. Returns 0, -ENODATA where no
+ * policy is, or another negative errno.
+ */
+int load_read_copies(const struct state *state, struct sources *sources);
+
 /* A policy that was loaded before, and all that belongs to its being loaded once more. */
 struct load_again {
 	struct checked checked;

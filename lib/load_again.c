@@ -9,7 +9,7 @@
 #include "load_parts.h"
 #include "mem.h"
 
-static int read_copies(const struct state *state, struct sources *sources)
+int load_read_copies(const struct state *state, struct sources *sources)
 {
 	_free_ char *policy = state_path(state->dir, LOAD_POLICY);
 	_free_ char *inventory = state_path(state->dir, LOAD_INVENTORY);
@@ -49,7 +49,7 @@ static int check_stored(const struct state *state, struct load_again *again)
 	if (!error && again->wanted.opened)
 		return -ENODATA;
 	if (!error)
-		error = read_copies(state, &checked->sources);
+		error = load_read_copies(state, &checked->sources);
 	if (!error)
 		error = check_copies(state, again);
 	if (!error)
