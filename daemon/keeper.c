@@ -7,13 +7,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "child.h"
 #include "exits.h"
 #include "heal.h"
 #include "log.h"
 #include "mem.h"
+#include "moment.h"
 #include "server.h"
 
 struct running {
@@ -47,13 +47,10 @@ static int on_end(sd_event_source *source, const struct signalfd_siginfo *signal
 static int on_reload(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
 {
 	struct running *running = context;
-	struct timespec now;
 
 	(void)source;
 	(void)signal;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-		   (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, moment_now());
 	heal_reload(running->heal, tell_ready);
 	return 0;
 }

@@ -71,7 +71,7 @@ static void write_tunnel(const struct wireguard *wireguard, uint32_t number,
 	uint64_t hung = 0;
 
 	if (!interface->error)
-		wireguard_digest_one(wireguard, number, sha256);
+		wireguard_digest(wireguard, number, sha256);
 	else if (known < before->tunnels_count)
 		memcpy(sha256, before->tunnels[known].sha256, sizeof(sha256));
 	if (interface->error == -ETIMEDOUT) {

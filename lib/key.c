@@ -24,3 +24,18 @@ int key_parse(const char *text, uint8_t ret_key[KEY_BYTES])
 	memcpy(ret_key, key, KEY_BYTES);
 	return 0;
 }
+
+size_t key_search(const void *items, size_t count, size_t size, const uint8_t key[KEY_BYTES])
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp((const uint8_t *)items + middle * size, key, KEY_BYTES) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}

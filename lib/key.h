@@ -3,6 +3,7 @@
 #ifndef ACLGATE_KEY_H
 #define ACLGATE_KEY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define KEY_BYTES 32
@@ -13,5 +14,11 @@ int key_parse(const char *text, uint8_t ret_key[KEY_BYTES]);
 
 /* Returns @ret_text. */
 const char *key_format(const uint8_t key[KEY_BYTES], char ret_text[KEY_TEXT]);
+
+/*
+ * Where @key is, or would be, in an array that is sorted by the keys with which its elements begin:
+ * the first one that does not come before it.
+ */
+size_t key_search(const void *items, size_t count, size_t size, const uint8_t key[KEY_BYTES]);
 
 #endif

@@ -46,20 +46,12 @@ static void read_keys(struct peers *peers, struct diag *diag)
 /* This box has no peer on itself. */
 static uint32_t device_of_key(const struct peers *peers, const uint8_t key[KEY_BYTES])
 {
-	size_t low = 0, high = peers->keys_count;
+	size_t at = key_search(peers->keys, peers->keys_count, sizeof(*peers->keys), key);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (memcmp(peers->keys[middle].key, key, KEY_BYTES) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == peers->keys_count || memcmp(peers->keys[low].key, key, KEY_BYTES) ||
-	    peers->policy->devices[peers->keys[low].device].self)
+	if (at == peers->keys_count || memcmp(peers->keys[at].key, key, KEY_BYTES) ||
+	    peers->policy->devices[peers->keys[at].device].self)
 		return DEVICE_NONE;
-	return peers->keys[low].device;
+	return peers->keys[at].device;
 }
 
 static const char *name_of(const struct peers *peers, const struct wireguard_peer *peer)

@@ -112,7 +112,6 @@ static void write_peer(const struct wireguard *wireguard, const struct wireguard
 		       FILE *out)
 {
 	fwrite(peer->key, KEY_BYTES, 1, out);
-	fwrite(&peer->interface, sizeof(peer->interface), 1, out);
 	fwrite(&peer->count, sizeof(peer->count), 1, out);
 	for (uint32_t j = peer->first; j < peer->first + peer->count; j++) {
 		fwrite(&wireguard->allowed[j].first, sizeof(address_t), 1, out);
@@ -120,8 +119,7 @@ static void write_peer(const struct wireguard *wireguard, const struct wireguard
 	}
 }
 
-static void digest(const struct wireguard *wireguard, size_t first, size_t count,
-		   uint8_t ret_sha256[32])
+void wireguard_digest(const struct wireguard *wireguard, uint32_t interface, uint8_t ret_sha256[32])
 {
 	_free_ char *text = NULL;
 	size_t size = 0;
@@ -129,43 +127,24 @@ static void digest(const struct wireguard *wireguard, size_t first, size_t count
 
 	if (!out)
 		abort();
-	fwrite(&count, sizeof(count), 1, out);
-	fwrite(&wireguard->interfaces[first], sizeof(*wireguard->interfaces), count, out);
+	fwrite(&wireguard->interfaces[interface], sizeof(*wireguard->interfaces), 1, out);
 	for (size_t i = 0; i < wireguard->peers_count; i++)
-		if (wireguard->peers[i].interface - first < count)
+		if (wireguard->peers[i].interface == interface)
 			write_peer(wireguard, &wireguard->peers[i], out);
 	if (fclose(out))
 		abort();
 	digest_bytes(text, size, ret_sha256);
 }
 
-void wireguard_digest(const struct wireguard *wireguard, uint8_t ret_sha256[32])
-{
-	digest(wireguard, 0, wireguard->interfaces_count, ret_sha256);
-}
-
-void wireguard_digest_one(const struct wireguard *wireguard, uint32_t interface,
-			  uint8_t ret_sha256[32])
-{
-	digest(wireguard, interface, 1, ret_sha256);
-}
-
 const struct wireguard_peer *wireguard_find(const struct wireguard *wireguard,
 					    const uint8_t key[KEY_BYTES])
 {
-	size_t low = 0, high = wireguard->peers_count;
+	size_t at = key_search(wireguard->peers, wireguard->peers_count, sizeof(*wireguard->peers),
+			       key);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (memcmp(wireguard->peers[middle].key, key, KEY_BYTES) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == wireguard->peers_count || memcmp(wireguard->peers[low].key, key, KEY_BYTES))
+	if (at == wireguard->peers_count || memcmp(wireguard->peers[at].key, key, KEY_BYTES))
 		return NULL;
-	return &wireguard->peers[low];
+	return &wireguard->peers[at];
 }
 
 void wireguard_free(struct wireguard *wireguard)

@@ -48,14 +48,11 @@ int wireguard_read(struct wireguard *ret_wireguard);
 int wireguard_read_but(const char *const *names, size_t count, struct wireguard *ret_wireguard);
 
 /*
- * Equal for two readings exactly if interfaces, keys and allowed IPs are, and what could not be
- * read; whatever the traffic.
+ * Of an interface: equal for two readings exactly if its peers, keys and allowed IPs are, and whether
+ * they could be read; whatever the traffic.
  */
-void wireguard_digest(const struct wireguard *wireguard, uint8_t ret_sha256[32]);
-
-/* The same for one of the interfaces. */
-void wireguard_digest_one(const struct wireguard *wireguard, uint32_t interface,
-			  uint8_t ret_sha256[32]);
+void wireguard_digest(const struct wireguard *wireguard, uint32_t interface,
+		      uint8_t ret_sha256[32]);
 
 /* The first peer with this key, or NULL; the others with it follow. */
 const struct wireguard_peer *wireguard_find(const struct wireguard *wireguard,

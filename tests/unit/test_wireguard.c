@@ -401,7 +401,7 @@ static void digest_of(const char *answer, uint8_t ret_sha256[32])
 	if (take(&wireguard, bytes, 1000))
 		wireguard_fail(&wireguard, -EIO);
 	wireguard_finish(&wireguard);
-	wireguard_digest(&wireguard, ret_sha256);
+	wireguard_digest(&wireguard, 0, ret_sha256);
 	wireguard_free(&wireguard);
 }
 
