@@ -468,9 +468,8 @@ int nft_delete(const char *table)
 	int error;
 
 	batch_begin(&batch, table);
-	put_table(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	put_table(&batch, NFT_MSG_DELTABLE, 0);
 	error = batch_send(&batch);
 	nftnl_batch_free(batch.pages);
-	return error;
+	return error == -ENOENT ? 0 : error;
 }
