@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "mem.h"
 
+#include <limits.h>
+#include <malloc.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#define BEYOND_THE_HEAP (512u << 10) /* in a heap that has not been asked for much */
 
 static void *checked(void *pointer)
 {
@@ -44,6 +50,24 @@ char *mem_printf(const char *format, ...)
 		abort();
 	va_end(arguments);
 	return text;
+}
+
+void mem_expect(size_t size)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t begin = (uintptr_t)sbrk(0), end;
+	void *volatile first; /* which the compiler must not think away */
+
+	if (size > INT_MAX)
+		return;
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	mallopt(M_TOP_PAD, (int)size);
+	first = malloc(BEYOND_THE_HEAP);
+	free(first);
+	end = (uintptr_t)sbrk(0);
+	begin = (begin + page - 1) / page * page;
+	if (begin < end)
+		madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
 void *mem_grow(void *vector, size_t count, size_t *capacity, size_t element)

@@ -14,6 +14,13 @@ char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t length);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * Some @size bytes will be asked for soon, and again when they are freed: the heap grows at once, in
+ * large pages where the kernel has them. Page by page, as they are touched, a third of the time of a
+ * large check goes into getting them. What cannot be had is not missed.
+ */
+void mem_expect(size_t size);
+
 /* Makes room for one more element in a vector; *capacity counts elements. Returns the vector. */
 void *mem_grow(void *vector, size_t count, size_t *capacity, size_t element);
 

@@ -12,6 +12,9 @@
 
 #define READ_SIZE 16384 /* where the size is not known before */
 
+#define LARGE	      (1u << 20)
+#define MEMORY_A_BYTE 8 /* no less than a policy of that size takes until it is loaded */
+
 static void find_lines(struct source *source)
 {
 	const char *end = source->text + source->size;
@@ -57,6 +60,8 @@ static int read_all(int fd, char **ret_text, size_t *ret_size)
 	_free_ char *text = NULL;
 	size_t size = 0, capacity = expected_size(fd);
 
+	if (capacity > LARGE)
+		mem_expect(capacity * MEMORY_A_BYTE);
 	text = mem_alloc_raw(capacity);
 	for (;;) {
 		ssize_t got;
