@@ -101,6 +101,45 @@ struct gate_prefix6 {
 	__u8 addr[16];
 };
 
+/*
+ * Hosts and pairs are found by a hash, and a generation never changes: so they are arrays of cache
+ * lines, and finding one costs a line or two. An entry is in the line that its hash names (hash.h)
+ * or, where that is full, in the next with room, and a line with room ends the search. lib/lines.h
+ * says which goes where.
+ */
+#define GATE_LINE	 64
+#define GATE_LINES_ASKED 8 /* an entry is no further from its line */
+
+enum gate_lines {
+	LINES_HOSTS4,
+	LINES_HOSTS6,
+	LINES_PAIRS,
+	LINES_MAX
+};
+
+struct gate_host4 {
+	__be32 addr;
+	struct gate_identity identity; /* `coarse` 0: there is none here */
+};
+
+#define GATE_HOSTS4_A_LINE 3
+
+struct gate_line4 {
+	struct gate_host4 hosts[GATE_HOSTS4_A_LINE];
+	__u32 pad;
+};
+
+struct gate_host6 {
+	struct gate_address addr;
+	struct gate_identity identity; /* as above */
+};
+
+#define GATE_HOSTS6_A_LINE 2
+
+struct gate_line6 {
+	struct gate_host6 hosts[GATE_HOSTS6_A_LINE];
+};
+
 /* (source class, destination class) → a run of `ranges`, sorted and disjoint. */
 struct gate_pair {
 	__u32 source;
@@ -113,6 +152,23 @@ struct gate_ports {
 };
 
 #define GATE_RANGES_PER_PAIR 1024
+
+/* What is open from one class to the other. */
+struct gate_opening {
+	struct gate_pair classes;
+	struct gate_ports ports; /* count 0: there is none here */
+	/* of a run that is one range, and lasts: that range; else low is above high */
+	__u32 low;
+	__u32 high;
+	__u32 order;
+	__u32 rule;
+};
+
+#define GATE_OPENINGS_A_LINE 2
+
+struct gate_pair_line {
+	struct gate_opening openings[GATE_OPENINGS_A_LINE];
+};
 
 struct gate_range {
 	__u32 low;     /* GATE_PORT_KEY of the first port, inclusive */
@@ -149,14 +205,15 @@ struct gate_settings {
 };
 
 /*
- * A generation: addresses, prefixes, pairs, ranges, slots and this header, in one of three slots
+ * A generation: hosts, prefixes, pairs, ranges, slots and this header, in one of three slots
  * (live, previous, building). Nothing in it changes once it is published. Slot 0 stays empty: it is
  * live while there is no policy.
  */
 struct gate_generation {
-	__u32 number;	/* from 1, rises by one a load; compared as in RFC 1982 */
-	__u32 features; /* GATE_HAS_…, GATE_AUDIT */
-	__u64 loaded;	/* seconds since the epoch */
+	__u32 number;		/* from 1, rises by one a load; compared as in RFC 1982 */
+	__u32 features;		/* GATE_HAS_…, GATE_AUDIT */
+	__u64 loaded;		/* seconds since the epoch */
+	__u32 lines[LINES_MAX]; /* of each table, that a hash can name */
 	struct gate_settings settings;
 	__u32 ifindexes
 		[GATE_PLACES]; /* by GATE_FROM_…; of this box 0, of no interface GATE_NOWHERE */
@@ -395,9 +452,12 @@ struct gate_totals {
 _Static_assert(sizeof(struct gate_identity) == 16, "gate_identity");
 _Static_assert(sizeof(struct gate_prefix4) == 8, "gate_prefix4");
 _Static_assert(sizeof(struct gate_prefix6) == 20, "gate_prefix6");
+_Static_assert(sizeof(struct gate_line4) == GATE_LINE, "gate_line4");
+_Static_assert(sizeof(struct gate_line6) == GATE_LINE, "gate_line6");
+_Static_assert(sizeof(struct gate_pair_line) == GATE_LINE, "gate_pair_line");
 _Static_assert(sizeof(struct gate_range) == 24, "gate_range");
 _Static_assert(sizeof(struct gate_settings) == 484, "gate_settings");
-_Static_assert(sizeof(struct gate_generation) == 664, "gate_generation");
+_Static_assert(sizeof(struct gate_generation) == 672, "gate_generation");
 _Static_assert(sizeof(struct gate_interface) == 32, "gate_interface");
 _Static_assert(sizeof(struct gate_active) == 8, "gate_active");
 _Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");

@@ -9,6 +9,7 @@
 #define ACLGATE_FLOW_H
 
 #include "clock.h"
+#include "hash.h"
 #include "judge.h"
 #include "lifetime.h"
 #include "maps.h"
@@ -33,27 +34,6 @@ static __always_inline __u8 side_of_source(const struct packet *packet)
 	return packet->src.word[1] > packet->dst.word[1];
 }
 
-/*
- * Spreads flows over shards; the seed is secret, so that nobody can aim at one. The multipliers are
- * those of MurmurHash3 and of the golden ratio. The high bits of what hash_end() returns depend on all
- * that was mixed in.
- */
-static __always_inline __u64 mix(__u64 hash, __u64 word)
-{
-	hash = (hash ^ word) * 0xff51afd7ed558ccdull;
-	return hash ^ hash >> 32;
-}
-
-static __always_inline __u64 hash_begin(__u32 seed)
-{
-	return seed * 0x9e3779b97f4a7c15ull;
-}
-
-static __always_inline __u64 hash_end(__u64 hash)
-{
-	return hash * 0xc4ceb9fe1a85ec53ull;
-}
-
 static __always_inline __u32 hash_shard(__u64 hash)
 {
 	return hash >> (64 - GATE_FLOW_SHARD_BITS);
@@ -68,15 +48,15 @@ static __always_inline __u64 hash4(const struct gate_flow4_key *key, __u32 seed)
 {
 	const __u64 *word = (const __u64 *)key;
 
-	return hash_end(mix(mix(hash_begin(seed), word[0]), word[1]));
+	return hash_end(hash_mix(hash_mix(hash_begin(seed), word[0]), word[1]));
 }
 
 static __always_inline __u64 hash6(const struct gate_flow6_key *key, __u32 seed)
 {
 	const __u64 *word = (const __u64 *)key;
-	__u64 hash = mix(mix(hash_begin(seed), word[0]), word[1]);
+	__u64 hash = hash_mix(hash_mix(hash_begin(seed), word[0]), word[1]);
 
-	return hash_end(mix(mix(mix(hash, word[2]), word[3]), word[4]));
+	return hash_end(hash_mix(hash_mix(hash_mix(hash, word[2]), word[3]), word[4]));
 }
 
 static __always_inline __u8 side_that_asks(const struct packet *packet, __u8 side)

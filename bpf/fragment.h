@@ -13,7 +13,7 @@
 
 static __always_inline void *fragment_shard(const struct packet *packet, __u32 seed)
 {
-	__u64 hash = mix(mix(hash_begin(seed), packet->fragment_id), packet->src.word[0]);
+	__u64 hash = hash_mix(hash_mix(hash_begin(seed), packet->fragment_id), packet->src.word[0]);
 	__u32 index = hash_shard(hash_end(hash));
 
 	return bpf_map_lookup_elem(&fragments, &index);

@@ -2,11 +2,11 @@
 /*
  * May this source open a connection to this destination?
  *
- *   1. address → identity: exact hash for hosts, longest prefix only where prefixes are named
+ *   1. address → identity: a hash for hosts, longest prefix only where prefixes are named
  *   2. (class, class) → a run of port ranges: at most four probes, because an address has a class
  *      over narrow selectors and one over wide ones; rules only allow, so their order is free
- *   3. binary search of the run; of several hits the one that lasts longest gets the credit, then
- *      the first rule in the file
+ *   3. binary search of the run, where it is more than one range; of several hits the one that lasts
+ *      longest gets the credit, then the first rule in the file
  *
  * The cost does not grow with devices or rules.
  */
@@ -15,61 +15,19 @@
 
 #include "maps.h"
 #include "packet.h"
-
-struct generation {
-	__u32 slot;
-	__u32 seed;
-	__u32 number;
-	__u32 features;
-};
-
-static __always_inline int generation_read(struct generation *generation, __u32 slot)
-{
-	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
-
-	if (!header || !header->number)
-		return REASON_NO_POLICY;
-	generation->slot = slot;
-	generation->number = header->number;
-	generation->features = header->features;
-	return REASON_NONE;
-}
+#include "tables.h"
 
 /*
- * Read once a packet: all that it meets is of one generation. @slot: which one; 0: the one that is
- * live.
- */
-static __always_inline int generation_get(struct generation *generation, __u32 slot)
-{
-	__u32 zero = 0;
-	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
-	__u64 word;
-
-	if (!live)
-		return REASON_MAP_ERROR;
-	word = *(volatile __u64 *)live;
-	generation->seed = (__u32)(word >> 32);
-	return generation_read(generation, slot ? slot : (__u32)word);
-}
-
-static __always_inline const struct gate_settings *settings_get(__u32 slot)
-{
-	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
-
-	return header ? &header->settings : NULL;
-}
-
-/*
- * Keys are copied to the stack: before 6.2 the verifier takes no key from memory that a function
- * without `static` was given.
+ * Keys of prefixes are copied to the stack: before 6.2 the verifier takes no key from memory that a
+ * function without `static` was given.
  */
 static __always_inline struct gate_identity *identity4(const struct generation *generation,
 						       __be32 addr)
 {
 	__u32 slot = generation->slot;
-	void *table = bpf_map_lookup_elem(&addr4, &slot);
-	struct gate_identity *found = table ? bpf_map_lookup_elem(table, &addr) : NULL;
+	struct gate_identity *found = host4_find(generation, addr);
 	struct gate_prefix4 key = { .length = 32 };
+	void *table;
 
 	if (found || !(generation->features & GATE_HAS_PREFIX4))
 		return found;
@@ -82,15 +40,14 @@ static __always_inline struct gate_identity *identity6(const struct generation *
 						       const struct gate_address *addr)
 {
 	__u32 slot = generation->slot;
-	void *table = bpf_map_lookup_elem(&addr6, &slot);
+	struct gate_identity *found = host6_find(generation, addr);
 	struct gate_prefix6 key = { .length = 128 };
-	struct gate_identity *found;
+	void *table;
 
-	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
-	found = table ? bpf_map_lookup_elem(table, key.addr) : NULL;
 	if (found || !(generation->features & GATE_HAS_PREFIX6))
 		return found;
 	table = bpf_map_lookup_elem(&prefix6, &slot);
+	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
 	return table ? bpf_map_lookup_elem(table, &key) : NULL;
 }
 
@@ -149,30 +106,48 @@ static __always_inline bool has_passed(__u64 expires)
 	return expires != GATE_NEVER && bpf_ktime_get_boot_ns() >= expires;
 }
 
-static __always_inline bool is_better(const struct gate_range *range, const struct credit *credit)
+static __always_inline bool is_better(const struct credit *credit, const struct credit *than)
 {
-	if (range->expires != credit->expires)
-		return range->expires > credit->expires;
-	return range->order < credit->order;
+	if (credit->expires != than->expires)
+		return credit->expires > than->expires;
+	return credit->order < than->order;
+}
+
+/* The range of an opening that the port is in. */
+static __always_inline bool opening_search(const struct generation *generation,
+					   const struct gate_opening *opening, __u32 key,
+					   struct credit *ret_credit)
+{
+	__u32 slot = generation->slot;
+	struct gate_range *range;
+	void *table;
+
+	if (opening->low <= opening->high) {
+		*ret_credit = (struct credit){ opening->order, opening->rule, GATE_NEVER };
+		return key >= opening->low && key <= opening->high;
+	}
+	table = bpf_map_lookup_elem(&ranges, &slot);
+	range = table ? ports_search(table, &opening->ports, key) : NULL;
+	if (!range)
+		return false;
+	*ret_credit = (struct credit){ range->order, range->rule, range->expires };
+	return !has_passed(range->expires);
 }
 
 /* Not static: there are four calls, and a search of eleven steps behind each. */
-__noinline int probe(__u32 slot, __u32 source, __u32 destination, __u32 key, struct credit *credit)
+__noinline int probe(const struct generation *generation, __u32 source, __u32 destination,
+		     __u32 key, struct credit *credit)
 {
-	struct gate_pair pair = { source, destination };
-	void *table = bpf_map_lookup_elem(&pairs, &slot);
-	struct gate_ports *ports = table ? bpf_map_lookup_elem(table, &pair) : NULL;
-	struct gate_range *range;
+	const struct gate_pair classes = { source, destination };
+	struct gate_opening *opening;
+	struct credit found;
 
-	if (!credit)
+	if (!generation || !credit)
 		return REASON_MAP_ERROR;
-	table = ports ? bpf_map_lookup_elem(&ranges, &slot) : NULL;
-	range = table ? ports_search(table, ports, key) : NULL;
-	if (range && is_better(range, credit) && !has_passed(range->expires)) {
-		credit->order = range->order;
-		credit->rule = range->rule;
-		credit->expires = range->expires;
-	}
+	opening = opening_find(generation, &classes);
+	if (opening && opening_search(generation, opening, key, &found) &&
+	    is_better(&found, credit))
+		*credit = found;
 	return REASON_NONE;
 }
 
@@ -185,13 +160,13 @@ __noinline int policy_judge(const struct generation *generation, const struct ga
 	if (!generation || !src || !dst || !ret_credit)
 		return REASON_MAP_ERROR;
 	if (generation->features & GATE_HAS_FINE_FINE)
-		probe(generation->slot, src->fine, dst->fine, key, &credit);
+		probe(generation, src->fine, dst->fine, key, &credit);
 	if (generation->features & GATE_HAS_FINE_COARSE)
-		probe(generation->slot, src->fine, dst->coarse, key, &credit);
+		probe(generation, src->fine, dst->coarse, key, &credit);
 	if (generation->features & GATE_HAS_COARSE_COARSE)
-		probe(generation->slot, src->coarse, dst->coarse, key, &credit);
+		probe(generation, src->coarse, dst->coarse, key, &credit);
 	if (generation->features & GATE_HAS_COARSE_FINE)
-		probe(generation->slot, src->coarse, dst->fine, key, &credit);
+		probe(generation, src->coarse, dst->fine, key, &credit);
 	if (!credit.expires)
 		return REASON_ACL;
 	*ret_credit = credit;

@@ -12,19 +12,19 @@
 
 #include "abi.h"
 
-struct addr4_inner {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__be32));
-	__uint(value_size, sizeof(struct gate_identity));
-};
+#define ARRAY_INNER(NAME, VALUE)                                     \
+	struct NAME {                                                \
+		__uint(type, BPF_MAP_TYPE_ARRAY);                    \
+		__uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE); \
+		__uint(max_entries, 1);                              \
+		__uint(key_size, sizeof(__u32));                     \
+		__uint(value_size, sizeof(VALUE));                   \
+	}
 
-struct addr6_inner {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, 16);
-	__uint(value_size, sizeof(struct gate_identity));
-};
+ARRAY_INNER(hosts4_inner, struct gate_line4);
+ARRAY_INNER(hosts6_inner, struct gate_line6);
+ARRAY_INNER(pairs_inner, struct gate_pair_line);
+ARRAY_INNER(ranges_inner, struct gate_range);
 
 struct prefix4_inner {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -40,21 +40,6 @@ struct prefix6_inner {
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(struct gate_prefix6));
 	__uint(value_size, sizeof(struct gate_identity));
-};
-
-struct pairs_inner {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(struct gate_pair));
-	__uint(value_size, sizeof(struct gate_ports));
-};
-
-struct ranges_inner {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct gate_range));
 };
 
 /* ifindex → slot */
@@ -109,8 +94,8 @@ struct rule_chunk {
 	} NAME SEC(".maps")
 
 /* A generation is one slot of each of these. */
-ARRAY_OF(GATE_SLOTS, addr4_inner, addr4);
-ARRAY_OF(GATE_SLOTS, addr6_inner, addr6);
+ARRAY_OF(GATE_SLOTS, hosts4_inner, hosts4);
+ARRAY_OF(GATE_SLOTS, hosts6_inner, hosts6);
 ARRAY_OF(GATE_SLOTS, prefix4_inner, prefix4);
 ARRAY_OF(GATE_SLOTS, prefix6_inner, prefix6);
 ARRAY_OF(GATE_SLOTS, pairs_inner, pairs);

@@ -257,8 +257,8 @@ static int fill_shards(const struct state *state, enum kernel_table table, uint3
 	return error;
 }
 
-/* Once for the life of the pins: the flow tables and the secret that spreads flows over them. */
-static int prepare_flows(const struct state *state)
+/* Once for the life of the pins: the secret of all hashes. */
+static int prepare_seed(const struct state *state)
 {
 	_close_ int map = kernel_map_open(state->pins, "active");
 	struct gate_active active;
@@ -270,8 +270,14 @@ static int prepare_flows(const struct state *state)
 			return -errno;
 		error = kernel_map_put(map, &zero, &active);
 	}
-	if (!error)
-		error = fill_shards(state, TABLE_FLOWS4, GATE_FLOWS_PER_SHARD);
+	return error;
+}
+
+/* Once as well. */
+static int prepare_flows(const struct state *state)
+{
+	int error = fill_shards(state, TABLE_FLOWS4, GATE_FLOWS_PER_SHARD);
+
 	if (!error)
 		error = fill_shards(state, TABLE_FLOWS6, GATE_FLOWS_PER_SHARD);
 	return error ? error : fill_shards(state, TABLE_FRAGMENTS, GATE_FRAGMENTS_PER_SHARD);
@@ -513,8 +519,10 @@ static int build(const struct state *state, const struct gate_policy *policy, st
 				       .device = ids_last(policy->ids, IDS_DEVICE),
 				       .rule = ids_last(policy->ids, IDS_RULE) };
 	struct beside beside;
-	int error, provided;
+	int error = prepare_seed(state), provided;
 
+	if (error)
+		return gate_fail(diag, error, "cannot fill the kernel's tables");
 	beside_start(&beside, provide, &provision);
 	error = generation_build(state, policy, ret_generation);
 	provided = beside_finish(&beside);

@@ -120,10 +120,14 @@ int kernel_map_sum_all(int map, uint32_t count, uint64_t *ret_sums, size_t words
 		    (errno != ENOENT || first + done < count))
 			return -errno;
 		for (uint32_t i = 0; i < done; i++)
-			add_up(values + i * element, element, ret_sums + (first + i) * words, words);
+			add_up(values + i * element, element, ret_sums + (first + i) * words,
+			       words);
 	}
 	return 0;
 }
+
+/* Arrays that kernel_table_write() fills; of any size. */
+#define WRITTEN (BPF_F_INNER_MAP | BPF_F_MMAPABLE)
 
 static const struct {
 	const char *name;
@@ -132,16 +136,14 @@ static const struct {
 	uint32_t value;
 	uint32_t flags;
 } tables[] = {
-	[TABLE_ADDR4] = { "addr4", BPF_MAP_TYPE_HASH, 4, sizeof(struct gate_identity), 0 },
-	[TABLE_ADDR6] = { "addr6", BPF_MAP_TYPE_HASH, 16, sizeof(struct gate_identity), 0 },
+	[TABLE_HOSTS4] = { "hosts4", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_line4), WRITTEN },
+	[TABLE_HOSTS6] = { "hosts6", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_line6), WRITTEN },
 	[TABLE_PREFIX4] = { "prefix4", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct gate_prefix4),
 			    sizeof(struct gate_identity), BPF_F_NO_PREALLOC },
 	[TABLE_PREFIX6] = { "prefix6", BPF_MAP_TYPE_LPM_TRIE, sizeof(struct gate_prefix6),
 			    sizeof(struct gate_identity), BPF_F_NO_PREALLOC },
-	[TABLE_PAIRS] = { "pairs", BPF_MAP_TYPE_HASH, sizeof(struct gate_pair),
-			  sizeof(struct gate_ports), 0 },
-	[TABLE_RANGES] = { "ranges", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_range),
-			   BPF_F_INNER_MAP | BPF_F_MMAPABLE },
+	[TABLE_PAIRS] = { "pairs", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_pair_line), WRITTEN },
+	[TABLE_RANGES] = { "ranges", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct gate_range), WRITTEN },
 	[TABLE_SLOTS] = { "slots", BPF_MAP_TYPE_HASH, 4, 4, 0 },
 	[TABLE_FLOWS4] = { "flows4", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow4_key),
 			   sizeof(struct gate_flow), 0 },
@@ -177,22 +179,23 @@ int kernel_table_check(enum kernel_table table, int fd, uint32_t entries)
 	return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? 0 : -EINVAL;
 }
 
-/* A piece of the table that is mapped at once: pages, and elements, as a whole. */
-#define WINDOW_RANGES (4096u * 8)
-#define WINDOW_SIZE   (WINDOW_RANGES * sizeof(struct gate_range))
+/* Of an array, what is mapped at once: pages and elements as a whole. */
+#define WINDOW (4096u * 8)
 
-int kernel_ranges_write(int table, uint32_t count, kernel_write_ranges *write, const void *context)
+int kernel_table_write(enum kernel_table table, int fd, uint32_t count,
+		       kernel_write_elements *write, const void *context)
 {
-	for (uint32_t first = 0; first < count; first += WINDOW_RANGES) {
-		uint32_t part = count - first < WINDOW_RANGES ? count - first : WINDOW_RANGES;
-		size_t size = part * sizeof(struct gate_range);
-		off_t offset = (off_t)(first / WINDOW_RANGES * WINDOW_SIZE);
-		void *ranges = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, table, offset);
+	const size_t element = tables[table].value;
 
-		if (ranges == MAP_FAILED)
+	for (uint32_t first = 0; first < count; first += WINDOW) {
+		uint32_t part = count - first < WINDOW ? count - first : WINDOW;
+		void *elements = mmap(NULL, part * element, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				      (off_t)(first * element));
+
+		if (elements == MAP_FAILED)
 			return -errno;
-		write(ranges, first, part, context);
-		if (munmap(ranges, size))
+		write(elements, first, part, context);
+		if (munmap(elements, part * element))
 			return -errno;
 	}
 	return 0;

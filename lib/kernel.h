@@ -42,8 +42,8 @@ int kernel_map_sum_all(int map, uint32_t count, uint64_t *ret_sums, size_t words
 
 /* Maps of maps, and what is in them: tables of a generation, shards, chunks of counters. */
 enum kernel_table {
-	TABLE_ADDR4,
-	TABLE_ADDR6,
+	TABLE_HOSTS4,
+	TABLE_HOSTS6,
 	TABLE_PREFIX4,
 	TABLE_PREFIX6,
 	TABLE_PAIRS,
@@ -63,15 +63,16 @@ int kernel_table_create(enum kernel_table table, uint32_t entries);
 /* Is the descriptor one of those, of @entries, and open for reading only? 0 or -EINVAL. */
 int kernel_table_check(enum kernel_table table, int fd, uint32_t entries);
 
-/* Fills in @count ranges, which are those of the table from @first on. */
-typedef void kernel_write_ranges(struct gate_range *ranges, uint32_t first, uint32_t count,
-				 const void *context);
+/* Fills in @count elements, which are those of the table from @first on, and zero. */
+typedef void kernel_write_elements(void *elements, uint32_t first, uint32_t count,
+				   const void *context);
 
 /*
- * Hands the memory of a new TABLE_RANGES to @write, piece by piece: filling an array by its keys
- * takes half a second for what memory takes in milliseconds.
+ * Hands the memory of a new array (hosts, pairs, ranges) to @write, piece by piece: filling it by its
+ * keys takes half a second for what memory takes in milliseconds.
  */
-int kernel_ranges_write(int table, uint32_t count, kernel_write_ranges *write, const void *context);
+int kernel_table_write(enum kernel_table table, int fd, uint32_t count,
+		       kernel_write_elements *write, const void *context);
 
 const char *kernel_table_name(enum kernel_table table);
 

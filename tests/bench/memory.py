@@ -13,7 +13,7 @@ _SIZES = ((10, 10), (1_000, 1_000), (100_000, 10_000))
 
 # of the names of maps, what they are for; an inner map is of the kind of its outer one
 _KINDS = {
-    "policy": ("addr4", "addr6", "prefix4", "prefix6", "pairs", "ranges", "slots", "generations"),
+    "policy": ("hosts4", "hosts6", "prefix4", "prefix6", "pairs", "ranges", "slots", "generations"),
     "flows": ("flows4", "flows6", "fragments"),
     "counters": ("device_counters", "rule_counters", "device_states"),
 }
