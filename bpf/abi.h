@@ -110,6 +110,11 @@ struct gate_prefix6 {
 #define GATE_LINE	 64
 #define GATE_LINES_ASKED 8 /* an entry is no further from its line */
 
+/* Secret: what falls together in a hash depends on them alone. */
+struct gate_keys {
+	__u64 word[5]; /* as many as the longest key of a map has */
+};
+
 enum gate_lines {
 	LINES_HOSTS4,
 	LINES_HOSTS6,
@@ -213,6 +218,7 @@ struct gate_generation {
 	__u32 number;		/* from 1, rises by one a load; compared as in RFC 1982 */
 	__u32 features;		/* GATE_HAS_…, GATE_AUDIT */
 	__u64 loaded;		/* seconds since the epoch */
+	struct gate_keys keys;	/* of the hashes of this generation's lines */
 	__u32 lines[LINES_MAX]; /* of each table, that a hash can name */
 	struct gate_settings settings;
 	__u32 ifindexes
@@ -238,10 +244,9 @@ struct gate_interface {
 #define GATE_HAS_PREFIX6       (1u << 5)
 #define GATE_AUDIT	       (1u << 6) /* what no rule allows is told, and passes */
 
-/* Written by one store of eight bytes: which slot is live. */
+/* Written by one store: which slot is live. */
 struct gate_active {
 	__u32 slot;
-	__u32 seed; /* keys the hash that spreads flows over shards; never changes */
 };
 
 /*
@@ -457,9 +462,9 @@ _Static_assert(sizeof(struct gate_line6) == GATE_LINE, "gate_line6");
 _Static_assert(sizeof(struct gate_pair_line) == GATE_LINE, "gate_pair_line");
 _Static_assert(sizeof(struct gate_range) == 24, "gate_range");
 _Static_assert(sizeof(struct gate_settings) == 484, "gate_settings");
-_Static_assert(sizeof(struct gate_generation) == 672, "gate_generation");
+_Static_assert(sizeof(struct gate_generation) == 712, "gate_generation");
 _Static_assert(sizeof(struct gate_interface) == 32, "gate_interface");
-_Static_assert(sizeof(struct gate_active) == 8, "gate_active");
+_Static_assert(sizeof(struct gate_active) == 4, "gate_active");
 _Static_assert(sizeof(struct gate_flow4_key) == 16, "gate_flow4_key");
 _Static_assert(sizeof(struct gate_flow6_key) == 40, "gate_flow6_key");
 _Static_assert(sizeof(struct gate_flow) == 48, "gate_flow");

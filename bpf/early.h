@@ -19,7 +19,7 @@ static __always_inline bool has_flow(struct judgement *judgement)
 	struct flow_key *key = &judgement->key;
 	void *shard;
 
-	flow_key_get(&judgement->packet, judgement->generation.seed, key);
+	flow_key_get(&judgement->packet, key);
 	shard = flow_shard(key);
 	return !shard || flow_lookup(shard, key);
 }

@@ -26,9 +26,9 @@ struct fast {
 	struct packet packet; /* no more of it than is needed here */
 	const struct gate_generation *header;
 	struct gate_flow *flow;
+	const struct gate_keys *keys;
 	__u64 now;
 	__u32 slot; /* of the generation */
-	__u32 seed;
 	__u16 tag;
 	__u8 side; /* of the packet's source */
 	__u8 from; /* where the flow says that packets of this side come from */
@@ -38,17 +38,15 @@ static __always_inline bool fast_policy(struct fast *fast)
 {
 	__u32 zero = 0;
 	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
-	__u64 word;
 	__u32 slot;
 
 	if (!live)
 		return false;
-	word = *(volatile __u64 *)live;
-	slot = word;
+	slot = *(volatile __u32 *)&live->slot;
 	fast->slot = slot;
-	fast->seed = word >> 32;
+	fast->keys = secret_get();
 	fast->header = bpf_map_lookup_elem(&generations, &slot);
-	return fast->header && fast->header->number;
+	return fast->keys && fast->header && fast->header->number;
 }
 
 static __always_inline void fast_find4(struct fast *fast)
@@ -58,7 +56,7 @@ static __always_inline void fast_find4(struct fast *fast)
 	void *shard;
 
 	flow_key4(&fast->packet, fast->side, &key);
-	index = flow_place4(&key, fast->seed, &fast->tag);
+	index = flow_place4(&key, fast->keys, &fast->tag);
 	shard = bpf_map_lookup_elem(&flows4, &index);
 	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 }
@@ -70,7 +68,7 @@ static __always_inline void fast_find6(struct fast *fast)
 	void *shard;
 
 	flow_key6(&fast->packet, fast->side, &key);
-	index = flow_place6(&key, fast->seed, &fast->tag);
+	index = flow_place6(&key, fast->keys, &fast->tag);
 	shard = bpf_map_lookup_elem(&flows6, &index);
 	fast->flow = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 }

@@ -44,19 +44,27 @@ static __always_inline __u16 hash_tag(__u64 hash)
 	return hash >> 40;
 }
 
-static __always_inline __u64 hash4(const struct gate_flow4_key *key, __u32 seed)
+static __always_inline const struct gate_keys *secret_get(void)
 {
-	const __u64 *word = (const __u64 *)key;
+	__u32 zero = 0;
 
-	return hash_end(hash_mix(hash_mix(hash_begin(seed), word[0]), word[1]));
+	return bpf_map_lookup_elem(&secret, &zero);
 }
 
-static __always_inline __u64 hash6(const struct gate_flow6_key *key, __u32 seed)
+static __always_inline __u64 hash4(const struct gate_flow4_key *key, const struct gate_keys *keys)
 {
 	const __u64 *word = (const __u64 *)key;
-	__u64 hash = hash_mix(hash_mix(hash_begin(seed), word[0]), word[1]);
 
-	return hash_end(hash_mix(hash_mix(hash_mix(hash, word[2]), word[3]), word[4]));
+	return hash_end(hash_word(word[0], keys->word[0]) + hash_word(word[1], keys->word[1]));
+}
+
+static __always_inline __u64 hash6(const struct gate_flow6_key *key, const struct gate_keys *keys)
+{
+	const __u64 *word = (const __u64 *)key;
+	__u64 sum = hash_word(word[0], keys->word[0]) + hash_word(word[1], keys->word[1]);
+
+	return hash_end(sum + hash_word(word[2], keys->word[2]) +
+			hash_word(word[3], keys->word[3]) + hash_word(word[4], keys->word[4]));
 }
 
 static __always_inline __u8 side_that_asks(const struct packet *packet, __u8 side)
@@ -98,37 +106,39 @@ static __always_inline void flow_key6(const struct packet *packet, __u8 side,
 }
 
 /* In which shard the flow of that key is, if there is one, and the tag that its stamp then has. */
-static __always_inline __u32 flow_place4(const struct gate_flow4_key *key, __u32 seed,
-					 __u16 *ret_tag)
+static __always_inline __u32 flow_place4(const struct gate_flow4_key *key,
+					 const struct gate_keys *keys, __u16 *ret_tag)
 {
-	__u64 hash = hash4(key, seed);
+	__u64 hash = hash4(key, keys);
 
 	*ret_tag = hash_tag(hash);
 	return hash_shard(hash);
 }
 
-static __always_inline __u32 flow_place6(const struct gate_flow6_key *key, __u32 seed,
-					 __u16 *ret_tag)
+static __always_inline __u32 flow_place6(const struct gate_flow6_key *key,
+					 const struct gate_keys *keys, __u16 *ret_tag)
 {
-	__u64 hash = hash6(key, seed);
+	__u64 hash = hash6(key, keys);
 
 	*ret_tag = hash_tag(hash);
 	return hash_shard(hash);
 }
 
-__noinline int flow_key_get(const struct packet *packet, __u32 seed, struct flow_key *key)
+__noinline int flow_key_get(const struct packet *packet, struct flow_key *key)
 {
-	if (!packet || !key)
+	const struct gate_keys *keys = secret_get();
+
+	if (!packet || !key || !keys)
 		return REASON_MAP_ERROR;
 	__builtin_memset(key, 0, sizeof(*key));
 	key->version = packet->version;
 	key->side = side_of_source(packet);
 	if (packet->version == 4) {
 		flow_key4(packet, key->side, &key->v4);
-		key->shard = flow_place4(&key->v4, seed, &key->tag);
+		key->shard = flow_place4(&key->v4, keys, &key->tag);
 	} else {
 		flow_key6(packet, key->side, &key->v6);
-		key->shard = flow_place6(&key->v6, seed, &key->tag);
+		key->shard = flow_place6(&key->v6, keys, &key->tag);
 	}
 	return REASON_NONE;
 }

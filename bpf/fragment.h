@@ -11,11 +11,17 @@
 #include "maps.h"
 #include "packet.h"
 
-static __always_inline void *fragment_shard(const struct packet *packet, __u32 seed)
+static __always_inline void *fragment_shard(const struct packet *packet)
 {
-	__u64 hash = hash_mix(hash_mix(hash_begin(seed), packet->fragment_id), packet->src.word[0]);
-	__u32 index = hash_shard(hash_end(hash));
+	const struct gate_keys *keys = secret_get();
+	__u64 sum;
+	__u32 index;
 
+	if (!keys)
+		return NULL;
+	sum = hash_word(packet->src.word[0], keys->word[0]) +
+	      hash_word(packet->src.word[1], keys->word[1]);
+	index = hash_shard(hash_end(sum + hash_word(packet->fragment_id, keys->word[2])));
 	return bpf_map_lookup_elem(&fragments, &index);
 }
 
@@ -47,7 +53,7 @@ __noinline int fragment_complete(struct packet *packet, const struct generation 
 	if (!packet || !generation)
 		return REASON_MAP_ERROR;
 	settings = settings_get(generation->slot);
-	shard = fragment_shard(packet, generation->seed);
+	shard = fragment_shard(packet);
 	fragment_key_get(packet, &key);
 	first = shard ? bpf_map_lookup_elem(shard, &key) : NULL;
 	if (!first || !settings ||
@@ -108,7 +114,7 @@ static __noinline int fragment_remember(const struct packet *packet,
 					const struct generation *generation, __u8 from,
 					__u32 device)
 {
-	void *shard = fragment_shard(packet, generation->seed);
+	void *shard = fragment_shard(packet);
 	struct gate_fragment first = {
 		.last = clock_now(),
 		.owner = device,

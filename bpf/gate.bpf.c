@@ -348,7 +348,7 @@ static __always_inline int admit(struct judgement *judgement)
 	const struct packet *packet = &judgement->packet;
 	struct gate_flow *flow;
 
-	flow_key_get(packet, judgement->generation.seed, &judgement->key);
+	flow_key_get(packet, &judgement->key);
 	/* ICMP that neither asks nor answers nor is an error is part of no flow */
 	flow = judgement->fast == FAST_NO_FLOW || packet->kind == KIND_ICMP_OTHER ?
 		       NULL :
@@ -374,7 +374,7 @@ __noinline int read_quotation(struct __sk_buff *skb, struct judgement *judgement
 		return reason;
 	if (!same_address(&judgement->packet.dst, &quoted.src))
 		return REASON_NO_STATE;
-	flow_key_get(&quoted, judgement->generation.seed, &judgement->key);
+	flow_key_get(&quoted, &judgement->key);
 	return REASON_NONE;
 }
 
@@ -664,7 +664,7 @@ static __always_inline int seed_flow(struct judgement *judgement, const struct g
 		reason = judge_new(judgement, &credit, &dst);
 	if (reason)
 		return reason;
-	flow_key_get(packet, judgement->generation.seed, &judgement->key);
+	flow_key_get(packet, &judgement->key);
 	reason = found_flow(judgement, &credit, seed->kind, dst.device);
 	flow = flow_find(&judgement->key, packet->protocol, judgement->generation.slot,
 			 judgement->now);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Where things are found: flows in their shards, hosts and pairs in their lines. Both worlds include
- * it, as abi.h: the loader puts an entry where the programs look for it. The seed is secret, so that
- * nobody can aim at one place. The multipliers are those of MurmurHash3 and of the golden ratio.
+ * it, as abi.h: the loader puts an entry where the programs look for it.
+ *
+ * What is hashed is chosen by others: addresses by whoever may change WireGuard's peers, ports by
+ * every peer. So what falls together depends on secret keys alone: NH (RFC 4418, 5.2) over halves of
+ * words, of which any two that differ have the same sum under one key in 2^32, and then a multiplication,
+ * the golden ratio's, so that the high bits depend on all of the sum.
  */
 #ifndef ACLGATE_HASH_H
 #define ACLGATE_HASH_H
@@ -11,43 +15,42 @@
 
 #include "abi.h"
 
-static __always_inline __u64 hash_begin(__u32 seed)
+static __always_inline __u64 hash_word(__u64 word, __u64 key)
 {
-	return seed * 0x9e3779b97f4a7c15ull;
+	__u32 low = (__u32)word + (__u32)key, high = (__u32)(word >> 32) + (__u32)(key >> 32);
+
+	return (__u64)low * high;
 }
 
-static __always_inline __u64 hash_mix(__u64 hash, __u64 word)
+static __always_inline __u64 hash_end(__u64 sum)
 {
-	hash = (hash ^ word) * 0xff51afd7ed558ccdull;
-	return hash ^ hash >> 32;
+	sum = (sum ^ sum >> 32) * 0x9e3779b97f4a7c15ull;
+	return (sum ^ sum >> 32) * 0x9e3779b97f4a7c15ull;
 }
 
-/* The high bits of it depend on all that was mixed in. */
-static __always_inline __u64 hash_end(__u64 hash)
-{
-	return hash * 0xc4ceb9fe1a85ec53ull;
-}
-
-/* One of @lines. */
+/* One of @lines, by the high bits. */
 static __always_inline __u32 hash_line(__u64 hash, __u32 lines)
 {
 	return (hash >> 32) * lines >> 32;
 }
 
-static __always_inline __u64 hash_host4(__be32 addr, __u32 seed)
+static __always_inline __u64 hash_host4(__be32 addr, const struct gate_keys *keys)
 {
-	return hash_end(hash_mix(hash_begin(seed), addr));
+	return hash_end(hash_word(addr, keys->word[0]));
 }
 
-static __always_inline __u64 hash_host6(const struct gate_address *addr, __u32 seed)
+static __always_inline __u64 hash_host6(const struct gate_address *addr,
+					const struct gate_keys *keys)
 {
-	return hash_end(hash_mix(hash_mix(hash_begin(seed), addr->word[0]), addr->word[1]));
+	return hash_end(hash_word(addr->word[0], keys->word[0]) +
+			hash_word(addr->word[1], keys->word[1]));
 }
 
-static __always_inline __u64 hash_pair(const struct gate_pair *classes, __u32 seed)
+static __always_inline __u64 hash_pair(const struct gate_pair *classes,
+				       const struct gate_keys *keys)
 {
 	return hash_end(
-		hash_mix(hash_begin(seed), (__u64)classes->source << 32 | classes->destination));
+		hash_word((__u64)classes->source << 32 | classes->destination, keys->word[0]));
 }
 
 #endif

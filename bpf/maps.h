@@ -116,6 +116,14 @@ struct {
 	__type(value, struct gate_active);
 } active SEC(".maps");
 
+/* of the hashes of flows and fragments; it never changes */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct gate_keys);
+} secret SEC(".maps");
+
 /* for user space, so that the pins tell all about themselves */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -9,7 +9,6 @@
 
 struct generation {
 	__u32 slot;
-	__u32 seed;
 	__u32 number;
 	__u32 features;
 };
@@ -34,13 +33,10 @@ static __always_inline int generation_get(struct generation *generation, __u32 s
 {
 	__u32 zero = 0;
 	struct gate_active *live = bpf_map_lookup_elem(&active, &zero);
-	__u64 word;
 
 	if (!live)
 		return REASON_MAP_ERROR;
-	word = *(volatile __u64 *)live;
-	generation->seed = (__u32)(word >> 32);
-	return generation_read(generation, slot ? slot : (__u32)word);
+	return generation_read(generation, slot ? slot : *(volatile __u32 *)&live->slot);
 }
 
 static __always_inline const struct gate_settings *settings_get(__u32 slot)
@@ -48,14 +44,6 @@ static __always_inline const struct gate_settings *settings_get(__u32 slot)
 	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
 
 	return header ? &header->settings : NULL;
-}
-
-static __always_inline __u32 lines_get(const struct generation *generation, enum gate_lines lines)
-{
-	__u32 slot = generation->slot;
-	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
-
-	return header ? header->lines[lines] : 0;
 }
 
 /* The entry with that key, or NULL; and whether the search ends with this line. */
@@ -129,28 +117,36 @@ static __always_inline struct gate_identity *host4_find(const struct generation 
 							__be32 addr)
 {
 	__u32 slot = generation->slot;
+	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
 
-	return lines_search(bpf_map_lookup_elem(&hosts4, &slot), hash_host4(addr, generation->seed),
-			    lines_get(generation, LINES_HOSTS4), &addr, in_line4);
+	return header ? lines_search(bpf_map_lookup_elem(&hosts4, &slot),
+				     hash_host4(addr, &header->keys), header->lines[LINES_HOSTS4],
+				     &addr, in_line4) :
+			NULL;
 }
 
 static __always_inline struct gate_identity *host6_find(const struct generation *generation,
 							const struct gate_address *addr)
 {
 	__u32 slot = generation->slot;
+	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
 
-	return lines_search(bpf_map_lookup_elem(&hosts6, &slot), hash_host6(addr, generation->seed),
-			    lines_get(generation, LINES_HOSTS6), addr, in_line6);
+	return header ? lines_search(bpf_map_lookup_elem(&hosts6, &slot),
+				     hash_host6(addr, &header->keys), header->lines[LINES_HOSTS6],
+				     addr, in_line6) :
+			NULL;
 }
 
 static __always_inline struct gate_opening *opening_find(const struct generation *generation,
 							 const struct gate_pair *classes)
 {
 	__u32 slot = generation->slot;
+	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
 
-	return lines_search(bpf_map_lookup_elem(&pairs, &slot),
-			    hash_pair(classes, generation->seed),
-			    lines_get(generation, LINES_PAIRS), classes, in_pair_line);
+	return header ? lines_search(bpf_map_lookup_elem(&pairs, &slot),
+				     hash_pair(classes, &header->keys), header->lines[LINES_PAIRS],
+				     classes, in_pair_line) :
+			NULL;
 }
 
 #endif

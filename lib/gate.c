@@ -257,20 +257,20 @@ static int fill_shards(const struct state *state, enum kernel_table table, uint3
 	return error;
 }
 
-/* Once for the life of the pins: the secret of all hashes. */
-static int prepare_seed(const struct state *state)
+/* Once for the life of the pins: what spreads flows over shards. */
+static int prepare_secret(const struct state *state)
 {
-	_close_ int map = kernel_map_open(state->pins, "active");
-	struct gate_active active;
+	static const struct gate_keys none;
+	_close_ int map = kernel_map_open(state->pins, "secret");
+	struct gate_keys keys;
 	uint32_t zero = 0;
-	int error = map < 0 ? map : kernel_map_get(map, &zero, &active);
+	int error = map < 0 ? map : kernel_map_get(map, &zero, &keys);
 
-	while (!error && !active.seed) {
-		if (getrandom(&active.seed, sizeof(active.seed), 0) != sizeof(active.seed))
-			return -errno;
-		error = kernel_map_put(map, &zero, &active);
-	}
-	return error;
+	if (error || memcmp(&keys, &none, sizeof(keys)))
+		return error;
+	if (getrandom(&keys, sizeof(keys), 0) != sizeof(keys))
+		return -errno;
+	return kernel_map_put(map, &zero, &keys);
 }
 
 /* Once as well. */
@@ -519,7 +519,7 @@ static int build(const struct state *state, const struct gate_policy *policy, st
 				       .device = ids_last(policy->ids, IDS_DEVICE),
 				       .rule = ids_last(policy->ids, IDS_RULE) };
 	struct beside beside;
-	int error = prepare_seed(state), provided;
+	int error = prepare_secret(state), provided;
 
 	if (error)
 		return gate_fail(diag, error, "cannot fill the kernel's tables");

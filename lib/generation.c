@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "generation_tables.h"
@@ -11,6 +12,7 @@
 #include "mem.h"
 
 #define GRACE_PERIOD 1000000 /* us, and far more than one takes */
+#define ATTEMPTS     8	     /* with other keys; the first does but for bad luck */
 
 static struct gate_settings settings_of(const struct gate_policy *policy)
 {
@@ -109,6 +111,20 @@ int generation_number(const struct table *table, struct ids *ids, struct diag *d
 	return 0;
 }
 
+/* Whoever chose the addresses did not choose the keys. */
+static int build_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot,
+			struct gate_generation *header)
+{
+	int error = -ENOSPC;
+
+	for (int i = 0; i < ATTEMPTS && error == -ENOSPC; i++) {
+		if (getrandom(&header->keys, sizeof(header->keys), 0) != sizeof(header->keys))
+			return -errno;
+		error = generation_tables(state, policy, slot, &header->keys, header->lines);
+	}
+	return error;
+}
+
 int generation_build(const struct state *state, const struct gate_policy *policy,
 		     struct generation *ret_generation)
 {
@@ -123,7 +139,7 @@ int generation_build(const struct state *state, const struct gate_policy *policy
 	if (error)
 		return error;
 	slot = active.slot % (GATE_SLOTS - 1) + 1;
-	error = generation_tables(state, policy, slot, active.seed, header.lines);
+	error = build_tables(state, policy, slot, &header);
 	if (error)
 		return error;
 	error = next_number(headers, live.number ? live.number : policy->after, &header.number);

@@ -24,7 +24,7 @@ struct builder {
 	const struct gate_policy *policy;
 	const struct table *table;
 	struct rule_facts *rules;
-	uint32_t seed;
+	const struct gate_keys *keys;
 	uint32_t *ret_lines;
 };
 
@@ -152,6 +152,16 @@ static struct gate_address address_of(const struct table_address *item)
 	return addr;
 }
 
+/* By bytes: the programs have it so, whichever end comes first. */
+static __be32 address4_of(const struct table_address *item)
+{
+	const struct gate_address addr = address_of(item);
+	__be32 first;
+
+	memcpy(&first, &addr, sizeof(first));
+	return first;
+}
+
 static void write_hosts4(void *elements, uint32_t first, uint32_t count, const void *context)
 {
 	const struct entries *entries = context;
@@ -163,7 +173,7 @@ static void write_hosts4(void *elements, uint32_t first, uint32_t count, const v
 			const struct table_address *item = host_at(entries, place);
 			struct gate_host4 *host = &lines[i].hosts[place - begin[i]];
 
-			host->addr = (__be32)address_of(item).word[0];
+			host->addr = address4_of(item);
 			host->identity = generation_identity(entries->builder->policy,
 							     &item->identity);
 		}
@@ -188,12 +198,12 @@ static void write_hosts6(void *elements, uint32_t first, uint32_t count, const v
 	}
 }
 
-static uint64_t hash_host(const struct table_address *item, uint32_t seed)
+static uint64_t hash_host(const struct table_address *item, const struct gate_keys *keys)
 {
 	const struct gate_address addr = address_of(item);
 
-	return address_is_ipv4(item->prefix.first) ? hash_host4((__be32)addr.word[0], seed) :
-						     hash_host6(&addr, seed);
+	return address_is_ipv4(item->prefix.first) ? hash_host4(address4_of(item), keys) :
+						     hash_host6(&addr, keys);
 }
 
 static int build_hosts(const struct builder *builder, bool ipv4, int *ret_table)
@@ -206,7 +216,7 @@ static int build_hosts(const struct builder *builder, bool ipv4, int *ret_table)
 	for (uint32_t i = 0; i < table->addresses_count; i++) {
 		if (address_is_ipv4(table->addresses[i].prefix.first) != ipv4)
 			continue;
-		hashes[entries.count] = hash_host(&table->addresses[i], builder->seed);
+		hashes[entries.count] = hash_host(&table->addresses[i], builder->keys);
 		numbers[entries.count++] = i;
 	}
 	if (ipv4)
@@ -255,7 +265,7 @@ static int build_pairs(const struct builder *builder, int *ret_table)
 				   .count = (uint32_t)table->pairs_count };
 
 	for (size_t i = 0; i < table->pairs_count; i++)
-		hashes[i] = hash_pair(&table->pairs[i].classes, builder->seed);
+		hashes[i] = hash_pair(&table->pairs[i].classes, builder->keys);
 	return build_lines(TABLE_PAIRS, LINES_PAIRS, GATE_OPENINGS_A_LINE, write_pairs, &entries,
 			   ret_table);
 }
@@ -371,10 +381,10 @@ static int build_put(const struct state *state, const struct builder *builder,
 }
 
 int generation_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot,
-		      uint32_t seed, uint32_t ret_lines[LINES_MAX])
+		      const struct gate_keys *keys, uint32_t ret_lines[LINES_MAX])
 {
 	_free_ struct rule_facts *rules = find_facts(policy);
-	const struct builder builder = { policy, policy->table, rules, seed, ret_lines };
+	const struct builder builder = { policy, policy->table, rules, keys, ret_lines };
 	struct kernel_put puts[GENERATION_TABLES];
 	int error = 0;
 

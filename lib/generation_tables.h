@@ -10,9 +10,10 @@ struct gate_identity generation_identity(const struct gate_policy *policy,
 					 const struct gate_identity *identity);
 
 /*
- * @seed: of the hashes. @ret_lines: what the header says of the tables. Returns 0 or a negative errno.
+ * @ret_lines: what the header says of the tables. Returns 0 or a negative errno: -ENOSPC, where other
+ * keys may help.
  */
 int generation_tables(const struct state *state, const struct gate_policy *policy, uint32_t slot,
-		      uint32_t seed, uint32_t ret_lines[LINES_MAX]);
+		      const struct gate_keys *keys, uint32_t ret_lines[LINES_MAX]);
 
 #endif

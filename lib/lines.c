@@ -8,7 +8,7 @@
 #include "hash.h"
 #include "mem.h"
 
-#define ATTEMPTS 8 /* each with half as many lines again */
+#define ATTEMPTS 4 /* each with half as many lines again */
 
 /* By line, and one behind the last: how many entries name a line before it. */
 static uint32_t *count_before(const uint64_t *hashes, uint32_t count, const struct lines *lines)

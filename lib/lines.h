@@ -18,7 +18,7 @@ struct lines {
 /*
  * @hashes: of @count entries that are all different. Half of the room stays free, or more where that
  * keeps entries near their lines. Returns 0, or -ENOSPC where so many hashes are alike that nothing
- * does: then the seed is not what it should be.
+ * does: under other keys they are not.
  */
 int lines_place(const uint64_t *hashes, uint32_t count, uint32_t entries_a_line,
 		struct lines *ret_lines);

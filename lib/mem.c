@@ -11,7 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BEYOND_THE_HEAP (512u << 10) /* in a heap that has not been asked for much */
+#define BEYOND_THE_HEAP (512 << 10) /* more than is free in one that was not asked for much */
+#define FROM_THE_HEAP	(1 << 20)   /* and no memory of its own: smaller blocks */
+#define DEFAULT_PAD	(128 << 10) /* of malloc() */
 
 static void *checked(void *pointer)
 {
@@ -52,18 +54,21 @@ char *mem_printf(const char *format, ...)
 	return text;
 }
 
+/* The top of the heap moves once, by the block and the pad; what is freed of it then stays. */
 void mem_expect(size_t size)
 {
 	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	uintptr_t begin = (uintptr_t)sbrk(0), end;
-	void *volatile first; /* which the compiler must not think away */
+	void *volatile block; /* which the compiler must not think away */
 
 	if (size > INT_MAX)
 		return;
+	mallopt(M_MMAP_THRESHOLD, FROM_THE_HEAP);
 	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	mallopt(M_TOP_PAD, (int)size);
-	first = malloc(BEYOND_THE_HEAP);
-	free(first);
+	block = malloc(BEYOND_THE_HEAP);
+	free(block);
+	mallopt(M_TOP_PAD, DEFAULT_PAD);
 	end = (uintptr_t)sbrk(0);
 	begin = (begin + page - 1) / page * page;
 	if (begin < end)

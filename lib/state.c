@@ -22,7 +22,7 @@ static const char *from_environment(const char *variable, const char *otherwise)
 struct state state_get(void)
 {
 	return (struct state){
-		.pins = from_environment("ACLGATE_PIN_DIR", "/sys/fs/bpf/aclgate/v1"),
+		.pins = from_environment("ACLGATE_PIN_DIR", "/sys/fs/bpf/aclgate/v2"),
 		.dir = from_environment("ACLGATE_STATE_DIR", "/var/lib/aclgate"),
 		.run = from_environment("ACLGATE_RUN_DIR", "/run/aclgate"),
 	};
