@@ -15,7 +15,7 @@ import subprocess
 import machine
 import policies
 from context import Failure
-from variants import Gate, NftLinear, NftSet, Variant, standing
+from variants import Gate, NftLinear, NftSet, Unguarded, Variant, standing
 
 _SYN, _SYN_ACK, _ACK = 0x02, 0x12, 0x10
 _ISN, _ANSWER_ISN = 1_000, 5_000
@@ -218,7 +218,7 @@ def measure_size(context, variants, size):
 def measure(context, tun, sizes):
     """[{rules, devices, case, none, gate, …}], in ns; a variant that did not run is absent."""
     rows = []
-    with standing(context, (Variant, _Drop, Gate, NftSet, NftLinear), tun) as variants:
+    with standing(context, (Variant, _Drop, Gate, Unguarded, NftSet, NftLinear), tun) as variants:
         for rules, devices in sizes:
             interface = variants[0].site.interface
             context.say(f"packets into {interface}: {rules} rules, {devices} devices")

@@ -42,7 +42,7 @@ def _programs(out, rows):
     )  # fmt: skip
 
 
-_VARIANTS = ("none", "drop", "gate", "nft set", "nft linear")
+_VARIANTS = ("none", "drop", "gate", "no guard", "nft set", "nft linear")
 
 
 def _packets(out, interface, rows):

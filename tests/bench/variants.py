@@ -48,6 +48,7 @@ class Variant:
 
 class Gate(Variant):
     label = "gate"
+    exits = 0  # aclctl status
 
     def __init__(self, context, site):
         super().__init__(context, site)
@@ -95,7 +96,7 @@ class Gate(Variant):
 
     def status(self):
         done = self.aclctl("status", "--json")
-        if done.returncode:
+        if done.returncode != self.exits:
             raise Failure(f"aclctl status: {done.returncode} {done.stderr.strip()}")
         return json.loads(done.stdout)
 
@@ -111,6 +112,17 @@ class Gate(Variant):
 
     def refused(self):
         return self.dropped().get("acl", 0)
+
+
+class Unguarded(Gate):
+    """The programs alone: what remains of the gate's cost without the guard's. Nobody runs it so."""
+
+    label = "no guard"
+    exits = 3
+
+    def reset(self):
+        super().reset()
+        self.site.router.run("nft", "delete table inet aclgate_guard")
 
 
 class NftSet(Variant):
