@@ -5,8 +5,8 @@
  *
  * What is hashed is chosen by others: addresses by whoever may change WireGuard's peers, ports by
  * every peer. So what falls together depends on secret keys alone: NH (RFC 4418, 5.2) over halves of
- * words, of which any two that differ have the same sum under one key in 2^32, and then a multiplication,
- * the golden ratio's, so that the high bits depend on all of the sum.
+ * words, of which any two that differ have the same sum under one key in 2^32; and then two
+ * multiplications by that of the golden ratio, so that the high bits depend on all of the sum.
  */
 #ifndef ACLGATE_HASH_H
 #define ACLGATE_HASH_H

@@ -112,36 +112,53 @@ static int build_ranges(const struct builder *builder, int *ret_table)
 		       kernel_table_write(TABLE_RANGES, *ret_table, count, write_ranges, builder);
 }
 
+struct entries;
+
+typedef void write_entry(void *entry, const struct entries *entries, uint32_t number);
+
 /* Entries of a table of lines, before and after it is known where they go. */
 struct entries {
 	const struct builder *builder;
+	size_t size;	    /* of one of them */
+	write_entry *write; /* fills in the one of that number */
 	uint64_t *hashes;
 	uint32_t *numbers; /* hosts: which of table->addresses */
 	uint32_t count;
 	struct lines lines;
 };
 
-static int build_lines(enum kernel_table table, enum gate_lines which, uint32_t entries_a_line,
-		       kernel_write_elements *write, struct entries *entries, int *ret_table)
+static void write_lines(void *elements, uint32_t first, uint32_t count, const void *context)
 {
-	int error = lines_place(entries->hashes, entries->count, entries_a_line, &entries->lines);
+	const struct entries *entries = context;
+	const uint32_t *begin = &entries->lines.first[first];
+	uint8_t *line = elements;
+
+	for (uint32_t i = 0; i < count; i++, line += GATE_LINE)
+		for (uint32_t place = begin[i]; place < begin[i + 1]; place++)
+			entries->write(line + (place - begin[i]) * entries->size, entries,
+				       entries->lines.entries[place]);
+}
+
+static int build_lines(enum kernel_table table, enum gate_lines which, struct entries *entries,
+		       int *ret_table)
+{
+	int error = lines_place(entries->hashes, entries->count,
+				(uint32_t)(GATE_LINE / entries->size), &entries->lines);
 
 	if (error)
 		return error;
 	entries->builder->ret_lines[which] = entries->lines.named;
 	*ret_table = kernel_table_create(table, entries->lines.count);
-	error = *ret_table < 0 ?
-			*ret_table :
-			kernel_table_write(table, *ret_table, entries->lines.count, write, entries);
+	error = *ret_table < 0 ? *ret_table :
+				 kernel_table_write(table, *ret_table, entries->lines.count,
+						    write_lines, entries);
 	lines_free(&entries->lines);
 	return error;
 }
 
-static const struct table_address *host_at(const struct entries *entries, uint32_t place)
+static const struct table_address *host_at(const struct entries *entries, uint32_t number)
 {
-	uint32_t number = entries->numbers[entries->lines.entries[place]];
-
-	return &entries->builder->table->addresses[number];
+	return &entries->builder->table->addresses[entries->numbers[number]];
 }
 
 static struct gate_address address_of(const struct table_address *item)
@@ -162,40 +179,22 @@ static __be32 address4_of(const struct table_address *item)
 	return first;
 }
 
-static void write_hosts4(void *elements, uint32_t first, uint32_t count, const void *context)
+static void write_host4(void *entry, const struct entries *entries, uint32_t number)
 {
-	const struct entries *entries = context;
-	const uint32_t *begin = &entries->lines.first[first];
-	struct gate_line4 *lines = elements;
+	const struct table_address *item = host_at(entries, number);
+	struct gate_host4 *host = entry;
 
-	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t place = begin[i]; place < begin[i + 1]; place++) {
-			const struct table_address *item = host_at(entries, place);
-			struct gate_host4 *host = &lines[i].hosts[place - begin[i]];
-
-			host->addr = address4_of(item);
-			host->identity = generation_identity(entries->builder->policy,
-							     &item->identity);
-		}
-	}
+	host->addr = address4_of(item);
+	host->identity = generation_identity(entries->builder->policy, &item->identity);
 }
 
-static void write_hosts6(void *elements, uint32_t first, uint32_t count, const void *context)
+static void write_host6(void *entry, const struct entries *entries, uint32_t number)
 {
-	const struct entries *entries = context;
-	const uint32_t *begin = &entries->lines.first[first];
-	struct gate_line6 *lines = elements;
+	const struct table_address *item = host_at(entries, number);
+	struct gate_host6 *host = entry;
 
-	for (uint32_t i = 0; i < count; i++) {
-		for (uint32_t place = begin[i]; place < begin[i + 1]; place++) {
-			const struct table_address *item = host_at(entries, place);
-			struct gate_host6 *host = &lines[i].hosts[place - begin[i]];
-
-			address_bytes(item->prefix.first, (uint8_t *)&host->addr);
-			host->identity = generation_identity(entries->builder->policy,
-							     &item->identity);
-		}
-	}
+	host->addr = address_of(item);
+	host->identity = generation_identity(entries->builder->policy, &item->identity);
 }
 
 static uint64_t hash_host(const struct table_address *item, const struct gate_keys *keys)
@@ -211,7 +210,12 @@ static int build_hosts(const struct builder *builder, bool ipv4, int *ret_table)
 	const struct table *table = builder->table;
 	_free_ uint64_t *hashes = mem_alloc_raw(table->addresses_count * sizeof(*hashes));
 	_free_ uint32_t *numbers = mem_alloc_raw(table->addresses_count * sizeof(*numbers));
-	struct entries entries = { .builder = builder, .hashes = hashes, .numbers = numbers };
+	struct entries entries = { .builder = builder,
+				   .size = ipv4 ? sizeof(struct gate_host4) :
+						  sizeof(struct gate_host6),
+				   .write = ipv4 ? write_host4 : write_host6,
+				   .hashes = hashes,
+				   .numbers = numbers };
 
 	for (uint32_t i = 0; i < table->addresses_count; i++) {
 		if (address_is_ipv4(table->addresses[i].prefix.first) != ipv4)
@@ -219,11 +223,8 @@ static int build_hosts(const struct builder *builder, bool ipv4, int *ret_table)
 		hashes[entries.count] = hash_host(&table->addresses[i], builder->keys);
 		numbers[entries.count++] = i;
 	}
-	if (ipv4)
-		return build_lines(TABLE_HOSTS4, LINES_HOSTS4, GATE_HOSTS4_A_LINE, write_hosts4,
-				   &entries, ret_table);
-	return build_lines(TABLE_HOSTS6, LINES_HOSTS6, GATE_HOSTS6_A_LINE, write_hosts6, &entries,
-			   ret_table);
+	return build_lines(ipv4 ? TABLE_HOSTS4 : TABLE_HOSTS6, ipv4 ? LINES_HOSTS4 : LINES_HOSTS6,
+			   &entries, ret_table);
 }
 
 static struct gate_opening opening_of(const struct builder *builder, const struct table_pair *pair)
@@ -243,17 +244,11 @@ static struct gate_opening opening_of(const struct builder *builder, const struc
 	return opening;
 }
 
-static void write_pairs(void *elements, uint32_t first, uint32_t count, const void *context)
+static void write_opening(void *entry, const struct entries *entries, uint32_t number)
 {
-	const struct entries *entries = context;
 	const struct builder *builder = entries->builder;
-	const uint32_t *begin = &entries->lines.first[first];
-	struct gate_pair_line *lines = elements;
 
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t place = begin[i]; place < begin[i + 1]; place++)
-			lines[i].openings[place - begin[i]] = opening_of(
-				builder, &builder->table->pairs[entries->lines.entries[place]]);
+	*(struct gate_opening *)entry = opening_of(builder, &builder->table->pairs[number]);
 }
 
 static int build_pairs(const struct builder *builder, int *ret_table)
@@ -261,13 +256,14 @@ static int build_pairs(const struct builder *builder, int *ret_table)
 	const struct table *table = builder->table;
 	_free_ uint64_t *hashes = mem_alloc_raw(table->pairs_count * sizeof(*hashes));
 	struct entries entries = { .builder = builder,
+				   .size = sizeof(struct gate_opening),
+				   .write = write_opening,
 				   .hashes = hashes,
 				   .count = (uint32_t)table->pairs_count };
 
 	for (size_t i = 0; i < table->pairs_count; i++)
 		hashes[i] = hash_pair(&table->pairs[i].classes, builder->keys);
-	return build_lines(TABLE_PAIRS, LINES_PAIRS, GATE_OPENINGS_A_LINE, write_pairs, &entries,
-			   ret_table);
+	return build_lines(TABLE_PAIRS, LINES_PAIRS, &entries, ret_table);
 }
 
 /* ---------------------------------------------------------------- the others */

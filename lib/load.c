@@ -72,9 +72,8 @@ static int write_guarded(const struct state *state, const struct wanted *wanted)
 static int guard_both(const struct state *state, const struct wanted *wanted,
 		      struct wanted *ret_before)
 {
-	struct wanted both;
-
 	int error = wanted_read_guarded(state, ret_before);
+	struct wanted both;
 
 	both = *ret_before;
 	for (size_t i = 0; i < wanted->guarded_count; i++)
