@@ -20,6 +20,7 @@ class Count:
         self.passed = 0
         self.failed = []
         self.skipped = []
+        self.said = {}  # of failures that have no parts to tell them by: the end of the output
 
     def add(self, word, name, reason=""):
         if word == "PASS":
@@ -73,6 +74,10 @@ def skip_reason(output):
     return output.strip().splitlines()[-1] if output.strip() else ""
 
 
+def end_of(output, lines=20, width=300):
+    return [line[:width] for line in output.splitlines()[-lines:]]
+
+
 def count_test(count, record):
     """One program of a meson suite. Its own result has the last word over its parts."""
     # "aclgate:unit / set" is the test "set".
@@ -87,6 +92,7 @@ def count_test(count, record):
             count.add("PASS", name)
     elif len(count.failed) == failed_before:
         count.add("FAIL", name, result.lower())
+        count.said[count.failed[-1]] = end_of(output + (record.get("stderr") or ""))
 
 
 def count_meson(build, suite):
@@ -125,8 +131,11 @@ def main():
         total.passed += count.passed
         total.failed += count.failed
         total.skipped += count.skipped
+        total.said |= count.said
     for name in total.failed:
         print(f"failed: {name}")
+        for line in total.said.get(name, []):
+            print(f"  | {line}")
     for name, reason in total.skipped:
         print(f"skipped: {name}: {reason}")
     print(total)
