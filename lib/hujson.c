@@ -372,11 +372,14 @@ int hujson_scan(const struct source *source, struct diag *diag, struct hujson *r
 	int error;
 
 	error = scan(&scanner);
-	if (error)
+	if (error) {
 		hujson_free(&out);
-	else
-		*ret_hujson = out;
-	return error;
+		return error;
+	}
+	out.capacity = out.count;
+	out.places = mem_resize(out.places, out.capacity, sizeof(*out.places));
+	*ret_hujson = out;
+	return 0;
 }
 
 void hujson_free(struct hujson *hujson)

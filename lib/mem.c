@@ -75,12 +75,17 @@ void mem_expect(size_t size)
 		madvise((void *)begin, end - begin, MADV_HUGEPAGE);
 }
 
+void *mem_resize(void *vector, size_t count, size_t element)
+{
+	return checked(reallocarray(vector, count ? count : 1, element));
+}
+
 void *mem_grow(void *vector, size_t count, size_t *capacity, size_t element)
 {
 	if (count < *capacity)
 		return vector;
 	*capacity = *capacity ? *capacity * 2 : 8;
-	return checked(reallocarray(vector, *capacity, element));
+	return mem_resize(vector, *capacity, element);
 }
 
 void mem_freep(void *pointer)

@@ -21,6 +21,9 @@ char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
  */
 void mem_expect(size_t size);
 
+/* Makes a vector one of @count elements. Returns the vector. */
+void *mem_resize(void *vector, size_t count, size_t element);
+
 /* Makes room for one more element in a vector; *capacity counts elements. Returns the vector. */
 void *mem_grow(void *vector, size_t count, size_t *capacity, size_t element);
 

@@ -105,7 +105,7 @@ struct policy {
 	struct policy_device *devices;
 	size_t devices_count, devices_capacity;
 	struct policy_rule *rules;
-	size_t rules_count, rules_capacity;
+	size_t rules_count;
 	struct policy_test *tests;
 	size_t tests_count, tests_capacity;
 	struct policy_interface *interfaces;

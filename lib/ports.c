@@ -80,11 +80,15 @@ static char *range_parse(const char *text, size_t length, struct port_range *ret
 		return NULL;
 	}
 	if (low < 0)
-		return mem_printf("port range \"%.*s\": invalid first integer", printed, text);
+		return mem_printf(
+			"port range \"%.*s\": invalid first integer: a port is a number from 1 to 65535",
+			printed, text);
 	if (dash)
 		high = number_parse(dash + 1, length - first_length - 1, UINT16_MAX);
 	if (high < 0)
-		return mem_printf("port range \"%.*s\": invalid last integer", printed, text);
+		return mem_printf(
+			"port range \"%.*s\": invalid last integer: a port is a number from 1 to 65535",
+			printed, text);
 	if (low == 0)
 		return mem_printf("port range \"%.*s\": first port must be >0, "
 				  "or use '*' for wildcard",

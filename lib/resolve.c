@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* struct policy → struct ruleset. */
-#include <arpa/inet.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +9,8 @@
 #include "ids.h"
 #include "intern.h"
 #include "mem.h"
+#include "resolve_parts.h"
 #include "rfc3339.h"
-#include "ruleset.h"
 
 /* A selector that was looked up. */
 struct selected {
@@ -40,7 +38,6 @@ struct resolver {
 	struct intern sets; /* by their ranges, for equal sets to be one */
 	const char **users; /* who has an untagged device, sorted */
 	size_t users_count;
-	size_t unasked; /* expectations that only WireGuard could tell more about */
 };
 
 /* What a rule opens: a run of ruleset->keys. */
@@ -136,49 +133,6 @@ static uint32_t resolve_src(struct resolver *resolver, const struct policy_rule 
 	return keep_set(resolver, &set);
 }
 
-static char *bracketed(const char *host, size_t length)
-{
-	const char *close = memchr(host, ']', length);
-	char *inner, address[INET6_ADDRSTRLEN];
-	size_t rest;
-	struct in6_addr parsed;
-
-	if (!close || (size_t)(close - host - 1) >= sizeof(address))
-		return NULL;
-	memcpy(address, host + 1, (size_t)(close - host - 1));
-	address[close - host - 1] = '\0';
-	rest = length - (size_t)(close + 1 - host);
-	if (inet_pton(AF_INET6, address, &parsed) != 1 || (rest && close[1] != '/'))
-		return NULL;
-	inner = mem_printf("%s%.*s", address, (int)rest, close + 1);
-	return inner;
-}
-
-int resolve_host_port(const struct word *word, struct diag *diag, char **ret_host, char **ret_ports)
-{
-	const char *colon = strrchr(word->text, ':');
-	size_t length = colon ? (size_t)(colon - word->text) : 0;
-	char *host;
-
-	if (!colon) {
-		diag_error(diag, word->place, "dst=\"%s\": hostport must contain a colon (\":\")",
-			   word->text);
-		return -EINVAL;
-	}
-	host = word->text[0] == '[' ? bracketed(word->text, length) :
-				      mem_strndup(word->text, length);
-	if (!host) {
-		diag_error(diag, word->place,
-			   "dst=\"%s\": only an IPv6 address stands in brackets, its prefix length "
-			   "behind them",
-			   word->text);
-		return -EINVAL;
-	}
-	*ret_host = host;
-	*ret_ports = mem_strdup(colon + 1);
-	return 0;
-}
-
 static void add_key(struct resolver *resolver, uint8_t protocol, uint16_t low, uint16_t high)
 {
 	struct ruleset *ruleset = resolver->ruleset;
@@ -228,27 +182,6 @@ static void add_clause(struct resolver *resolver, uint32_t rule, uint32_t src, u
 				    &ruleset->clauses_capacity, sizeof(*ruleset->clauses));
 	ruleset->clauses[ruleset->clauses_count++] = (struct clause){ rule, src, dst, span->first,
 								      span->count };
-}
-
-/* The ports in a word of @key, and whether they go with the protocol. */
-static int parse_ports(struct resolver *resolver, const char *key, const struct word *word,
-		       const char *text, uint8_t protocol, struct ports *ret_ports)
-{
-	_free_ char *message = NULL;
-	char number[8];
-
-	if (ports_parse(text, ret_ports, &message)) {
-		diag_error(resolver->diag, word->place, "%s=\"%s\": %s", key, word->text, message);
-		return -EINVAL;
-	}
-	if (protocol && !protocol_has_ports(protocol) && !ports_are_all(ret_ports)) {
-		diag_error(resolver->diag, word->place,
-			   "%s=\"%s\": protocol %s has no ports: write \"*\"", key, word->text,
-			   protocol_name(protocol, number));
-		ports_free(ret_ports);
-		return -EINVAL;
-	}
-	return 0;
 }
 
 /* Every user's devices to that user's devices, as far as they are in the source. */
@@ -311,19 +244,11 @@ static void resolve_host_ports(struct resolver *resolver, uint32_t rule, uint32_
 	if (resolve_host_port(word, resolver->diag, &host, &text))
 		return;
 	name = (struct word){ host, word->place };
-	if (parse_ports(resolver, "dst", word, text, protocol, &ports))
+	if (resolve_ports(resolver->diag, "dst", word, text, protocol, &ports))
 		return;
 	add_service(resolver, protocol, &ports, &span);
 	ports_free(&ports);
 	resolve_dst(resolver, rule, src, &name, &span);
-}
-
-static int parse_protocol(struct resolver *resolver, const struct word *word, uint8_t *ret_protocol)
-{
-	if (!word->text || !protocol_parse(word->text, ret_protocol))
-		return 0;
-	diag_error(resolver->diag, word->place, "unknown protocol \"%s\"", word->text);
-	return -EINVAL;
 }
 
 static void resolve_acl(struct resolver *resolver, uint32_t number)
@@ -333,9 +258,11 @@ static void resolve_acl(struct resolver *resolver, uint32_t number)
 	uint32_t src;
 
 	if (rule->action.text && strcmp(rule->action.text, "accept"))
-		diag_error(resolver->diag, rule->action.place, "action=\"%s\" is not supported",
-			   rule->action.text);
-	parse_protocol(resolver, &rule->protocol, &protocol);
+		diag_error(
+			resolver->diag, rule->action.place,
+			"action=\"%s\" is not supported: it is \"accept\", and what no rule accepts is denied",
+			rule->action.text);
+	resolve_protocol(resolver->diag, &rule->protocol, &protocol);
 	src = resolve_src(resolver, rule);
 	for (size_t i = 0; i < rule->dst.count; i++)
 		resolve_host_ports(resolver, number, src, &rule->dst.items[i], protocol);
@@ -350,8 +277,9 @@ static void resolve_ip(struct resolver *resolver, const struct word *word, struc
 	uint8_t protocol = 0;
 	struct ports ports;
 
-	if (parse_protocol(resolver, &protocol_word, &protocol) ||
-	    parse_ports(resolver, "ip", word, colon ? colon + 1 : word->text, protocol, &ports))
+	if (resolve_protocol(resolver->diag, &protocol_word, &protocol) ||
+	    resolve_ports(resolver->diag, "ip", word, colon ? colon + 1 : word->text, protocol,
+			  &ports))
 		return;
 	add_service(resolver, protocol, &ports, span);
 	ports_free(&ports);
@@ -434,104 +362,6 @@ static void resolve_rule(struct resolver *resolver, uint32_t number)
 		resolve_grant(resolver, number);
 	else
 		resolve_acl(resolver, number);
-}
-
-static void expectation_free(struct expectation *expectation)
-{
-	set_free(&expectation->from);
-	set_free(&expectation->to);
-}
-
-static bool has_version(const struct set *set, bool ipv4)
-{
-	for (size_t i = 0; i < set->count; i++)
-		if (address_is_ipv4(set->ranges[i].first) == ipv4)
-			return true;
-	return false;
-}
-
-/* Is there a pair of addresses to ask about? */
-static bool share_version(const struct expectation *expectation)
-{
-	return (has_version(&expectation->from, true) && has_version(&expectation->to, true)) ||
-	       (has_version(&expectation->from, false) && has_version(&expectation->to, false));
-}
-
-/* One device or address, and one port: a test must have one answer. */
-static void resolve_expectation(struct resolver *resolver, const struct policy_test *test,
-				const struct word *dst, bool allow, uint8_t protocol)
-{
-	struct ruleset *ruleset = resolver->ruleset;
-	struct expectation expectation = {
-		.src = test->src, .dst = *dst, .protocol = protocol, .allow = allow
-	};
-	_free_ char *host = NULL, *text = NULL;
-	struct ports ports;
-	struct word name;
-	bool single;
-
-	if (resolve_host_port(dst, resolver->diag, &host, &text) ||
-	    parse_ports(resolver, "dst", dst, text, protocol, &ports))
-		return;
-	single = ports.count == 1 && ports.items[0].low == ports.items[0].high;
-	expectation.port = single ? ports.items[0].low : 0;
-	ports_free(&ports);
-	if (!single && (!protocol || protocol_has_ports(protocol))) {
-		diag_error(resolver->diag, dst->place, "a test asks about one port");
-		return;
-	}
-	name = (struct word){ host, dst->place };
-	if (select_set(resolver->inventory, &test->src, SIDE_SOURCE, resolver->diag,
-		       &expectation.from) ||
-	    select_set(resolver->inventory, &name, SIDE_DESTINATION, resolver->diag,
-		       &expectation.to)) {
-		expectation_free(&expectation);
-		return;
-	}
-	set_normalise(&expectation.from);
-	set_normalise(&expectation.to);
-	if (set_size(&expectation.from) > QUESTION_ADDRESSES_MAX ||
-	    set_size(&expectation.to) > QUESTION_ADDRESSES_MAX) {
-		diag_error(resolver->diag, dst->place,
-			   "a test asks about devices and addresses, not about networks");
-		expectation_free(&expectation);
-		return;
-	}
-	if (resolver->inventory->peered && !share_version(&expectation)) {
-		resolver->unasked++;
-		expectation_free(&expectation);
-		return;
-	}
-	ruleset->expectations = mem_grow(ruleset->expectations, ruleset->expectations_count,
-					 &ruleset->expectations_capacity,
-					 sizeof(*ruleset->expectations));
-	ruleset->expectations[ruleset->expectations_count++] = expectation;
-}
-
-/* Without the peer there is nothing to test; it must not keep the policy from being loaded. */
-static void tell_unasked(struct resolver *resolver)
-{
-	const struct inventory *inventory = resolver->inventory;
-
-	if (resolver->unasked)
-		diag_add(resolver->diag, inventory->box ? SEVERITY_WARNING : SEVERITY_NOTE,
-			 resolver->policy->tests[0].place,
-			 "%zu of the tests are left out: %s of a device that they name",
-			 resolver->unasked,
-			 inventory->box ? "WireGuard has no address" :
-					  "WireGuard alone knows the addresses");
-}
-
-static void resolve_test(struct resolver *resolver, const struct policy_test *test)
-{
-	uint8_t protocol = 0;
-
-	if (!test->src.text || parse_protocol(resolver, &test->protocol, &protocol))
-		return;
-	for (size_t i = 0; i < test->accept.count; i++)
-		resolve_expectation(resolver, test, &test->accept.items[i], true, protocol);
-	for (size_t i = 0; i < test->deny.count; i++)
-		resolve_expectation(resolver, test, &test->deny.items[i], false, protocol);
 }
 
 static void take_sets(struct resolver *resolver)
@@ -630,28 +460,10 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
 		resolve_rule(&resolver, (uint32_t)i);
 	check_labels(policy, &ruleset, diag);
 	settings_resolve(inventory, diag, &ruleset.settings);
-	for (size_t i = 0; i < policy->tests_count; i++)
-		resolve_test(&resolver, &policy->tests[i]);
-	tell_unasked(&resolver);
+	resolve_tests(policy, inventory, diag, &ruleset);
 	take_sets(&resolver);
 	for (enum side side = 0; side < SIDE_MAX; side++)
 		selections_free(&resolver.selections[side]);
 	free(resolver.users);
 	*ret_ruleset = ruleset;
-}
-
-void ruleset_free(struct ruleset *ruleset)
-{
-	for (size_t i = 0; i < ruleset->rules_count; i++)
-		free(ruleset->rules[i].label);
-	for (size_t i = 0; i < ruleset->sets_count; i++)
-		set_free(&ruleset->sets[i]);
-	for (size_t i = 0; i < ruleset->expectations_count; i++)
-		expectation_free(&ruleset->expectations[i]);
-	free(ruleset->expectations);
-	free(ruleset->sets);
-	free(ruleset->rules);
-	free(ruleset->clauses);
-	free(ruleset->keys);
-	*ruleset = (struct ruleset){};
 }

@@ -52,6 +52,8 @@ struct expectation {
 	bool allow;
 };
 
+void expectation_free(struct expectation *expectation);
+
 struct ruleset {
 	struct set *sets;
 	size_t sets_count;
@@ -79,6 +81,9 @@ void resolve(const struct policy *policy, const struct inventory *inventory, int
  */
 int resolve_host_port(const struct word *word, struct diag *diag, char **ret_host,
 		      char **ret_ports);
+
+/* What they open is in a table, and whoever loads that needs the memory. */
+void ruleset_drop_clauses(struct ruleset *ruleset);
 
 void ruleset_free(struct ruleset *ruleset);
 

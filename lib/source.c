@@ -27,6 +27,8 @@ static void find_lines(struct source *source)
 					 &source->lines_capacity, sizeof(*source->lines));
 		source->lines[source->lines_count++] = (uint32_t)(line - source->text);
 	}
+	source->lines_capacity = source->lines_count;
+	source->lines = mem_resize(source->lines, source->lines_capacity, sizeof(*source->lines));
 }
 
 int sources_add(struct sources *sources, const char *name, char *text, size_t size)

@@ -155,7 +155,9 @@ static const struct {
 	/* tests of a policy that is wrong are not run */
 	{ "{\"acls\":[{\"action\":\"deny\",\"src\":[\"pc\"],\"dst\":[\"imac:1\"]}],\n\"tests\":["
 	  "{\"src\":\"pc\",\"accept\":[\"imac:1\"]}]}",
-	  DEVICES, -EINVAL, NULL, "error 1:20 action=\"deny\" is not supported" },
+	  DEVICES, -EINVAL, NULL,
+	  "error 1:20 action=\"deny\" is not supported: it is \"accept\", and "
+	  "what no rule accepts is denied" },
 };
 
 START_TEST(two_files)

@@ -175,14 +175,14 @@ static const struct {
 	{ "{\"acls\":[5]}", "error 1:10 expected an object, found a number" },
 	{ "{\"acls\":[],\"groups\":[]}", "error 1:21 expected an object, found a list" },
 	{ "{\"acls\":[],\"groups\":{\"group:a\":\"b\"}}",
-	  "error 1:32 expected a list, found a string" },
+	  "error 1:32 expected a list, found a string: write [\"b\"]" },
 	{ "{\"acls\":[],\"groups\":{\"group:a\":[true]}}",
 	  "error 1:33 expected a string, found true or false" },
 	{ "{\"acls\":[],\"hosts\":{\"a\":1}}", "error 1:25 expected a string, found a number" },
 	{ "{\"acls\":[],\"devices\":{\"a\":\"10.0.0.1\"}}",
 	  "error 1:27 expected an object, found a string" },
 	{ "{\"acls\":[],\"devices\":{\"a\":{\"addresses\":\"10.0.0.1\"}}}",
-	  "error 1:40 expected a list, found a string" },
+	  "error 1:40 expected a list, found a string: write [\"10.0.0.1\"]" },
 	{ "{\"acls\":[],\"devices\":{\"a\":{\"addresses\":[80.5,0080]}}}",
 	  "error 1:46 a number may not begin with 0" },
 	{ "{\"acls\":[],\"devices\":{\"a\":{\"addresses\":[80.5,1e3,-0]}}}",
@@ -265,7 +265,8 @@ static const struct {
 	{ "{\"acls\":[{\"action\":5,\"src\":[],\"dst\":[]}]}",
 	  "error 1:20 expected a string, found a number" },
 	{ "{\"acls\":[{\"action\":\"accept\",\"src\":\"a\",\"dst\":5}]}",
-	  "error 1:35 expected a list, found a string\nerror 1:45 expected a list, found a "
+	  "error 1:35 expected a list, found a string: write [\"a\"]\n"
+	  "error 1:45 expected a list, found a "
 	  "number" },
 
 	/* grants */
@@ -278,7 +279,7 @@ static const struct {
 	{ "{\"grants\":[{\"src\":[],\"dst\":[],\"app\":{\"x\":[]}}]}",
 	  "note 1:31 \"app\"" IGNORED },
 	{ "{\"grants\":[{\"src\":[],\"dst\":[],\"ip\":\"*\"}]}",
-	  "error 1:36 expected a list, found a string" },
+	  "error 1:36 expected a list, found a string: write [\"*\"]" },
 	{ "{\"grants\":[{\"src\":[],\"dst\":[],\"ip\":[\"*\"],\"action\":\"accept\"}]}",
 	  "error 1:42 unknown key \"action\"" },
 	{ "{\"grants\":[{\"src\":[],\"dst\":[],\"ip\":[\"*\"],\"ports\":[]}]}",

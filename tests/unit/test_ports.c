@@ -8,8 +8,9 @@
 #include "mem.h"
 #include "unit.h"
 
-#define NO_FIRST(range)	 "port range \"" range "\": invalid first integer"
-#define NO_LAST(range)	 "port range \"" range "\": invalid last integer"
+#define PORT		 ": a port is a number from 1 to 65535"
+#define NO_FIRST(range)	 "port range \"" range "\": invalid first integer" PORT
+#define NO_LAST(range)	 "port range \"" range "\": invalid last integer" PORT
 #define ZERO(range)	 "port range \"" range "\": first port must be >0, or use '*' for wildcard"
 #define INVERTED(range)	 "port range \"" range "\": first port must be <= last port"
 #define NOT_ALONE(range) "port range \"" range "\": '*' stands alone"

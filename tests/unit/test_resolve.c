@@ -11,8 +11,10 @@
 #include "told.h"
 #include "unit.h"
 
-#define NO_COLON "hostport must contain a colon (\":\")"
-#define BRACKETS "only an IPv6 address stands in brackets, its prefix length behind them"
+#define NO_COLON(word) "hostport must contain a colon (\":\"), as in \"" word ":443\""
+#define PORT	       ": a port is a number from 1 to 65535"
+#define ACCEPT	       ": it is \"accept\", and what no rule accepts is denied"
+#define BRACKETS       "only an IPv6 address stands in brackets, its prefix length behind them"
 
 /* @host NULL: refused with @message. */
 static const struct {
@@ -37,9 +39,9 @@ static const struct {
 	{ "imac:", "imac", "", NULL },
 	{ ":22", "", "22", NULL },
 	{ "a:b:c:22", "a:b:c", "22", NULL },
-	{ "imac", NULL, NULL, NO_COLON },
-	{ "", NULL, NULL, NO_COLON },
-	{ "100.64.0.1", NULL, NULL, NO_COLON },
+	{ "imac", NULL, NULL, NO_COLON("imac") },
+	{ "", NULL, NULL, NO_COLON("") },
+	{ "100.64.0.1", NULL, NULL, NO_COLON("100.64.0.1") },
 	{ "[10.0.0.1]:80", NULL, NULL, BRACKETS },
 	{ "[tag:x]:80", NULL, NULL, BRACKETS },
 	{ "[fd77::/64]:22", NULL, NULL, BRACKETS },
@@ -214,7 +216,7 @@ static const struct {
 	{ "\"src\":[\"pc\"],\"dst\":[\"vps\"],\"ip\":[\"47\"]", "", /* a port, not GRE */
 	  "0 10.0.0.1 > 10.0.0.4: " ALL("47-47") },
 	{ "\"src\":[\"pc\"],\"dst\":[\"vps\"],\"ip\":[\"icmp\"]",
-	  "error 2:35 ip=\"icmp\": port range \"icmp\": invalid first integer", NULL },
+	  "error 2:35 ip=\"icmp\": port range \"icmp\": invalid first integer" PORT, NULL },
 	{ "\"src\":[\"pc\"],\"dst\":[\"vps\"],\"ip\":[\"tcp:0\"]",
 	  "error 2:35 ip=\"tcp:0\": port range \"0\": first port must be >0, or use '*' for "
 	  "wildcard",
@@ -332,9 +334,9 @@ static const struct {
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"vps:22\"]}", "" },
 	{ "{\"src\":[\"pc\"],\"dst\":[\"vps:22\"]}", "error 2:1 a rule needs \"action\"" },
 	{ "{\"action\":\"deny\",\"src\":[\"pc\"],\"dst\":[\"vps:22\"]}",
-	  "error 2:11 action=\"deny\" is not supported" },
+	  "error 2:11 action=\"deny\" is not supported" ACCEPT },
 	{ "{\"action\":\"Accept\",\"src\":[\"pc\"],\"dst\":[\"vps:22\"]}",
-	  "error 2:11 action=\"Accept\" is not supported" },
+	  "error 2:11 action=\"Accept\" is not supported" ACCEPT },
 	{ "\"accept\"", "error 2:1 expected an object, found a string" },
 	{ "{\"action\":5,\"src\":[\"pc\"],\"dst\":[\"vps:22\"]}",
 	  "error 2:11 expected a string, found a number" },
@@ -343,16 +345,16 @@ static const struct {
 	  "error 2:27 unknown device \"cp\" (did you mean \"pc\"?)\n"
 	  "error 2:40 unknown device \"vsp\" (did you mean \"vps\"?)" },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"vps\"]}",
-	  "error 2:40 dst=\"vps\": hostport must contain a colon (\":\")" },
+	  "error 2:40 dst=\"vps\": " NO_COLON("vps") },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"tag:server:ssh\"]}",
-	  "error 2:40 dst=\"tag:server:ssh\": port range \"ssh\": invalid first integer" },
+	  "error 2:40 dst=\"tag:server:ssh\": port range \"ssh\": invalid first integer" PORT },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"10.0.0.4:0\"]}",
 	  "error 2:40 dst=\"10.0.0.4:0\": " ZERO("0") },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"vps:\"]}",
-	  "error 2:40 dst=\"vps:\": port range \"\": invalid first integer" },
+	  "error 2:40 dst=\"vps:\": port range \"\": invalid first integer" PORT },
 	/* the port is missing: as Tailscale says it, not "unknown device" */
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"tag:server\"]}",
-	  "error 2:40 dst=\"tag:server\": port range \"server\": invalid first integer" },
+	  "error 2:40 dst=\"tag:server\": port range \"server\": invalid first integer" PORT },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"1.2.3.4,5.6.7.8:1-10\"]}",
 	  "error 2:40 unknown device \"1.2.3.4,5.6.7.8\"" },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"vps:22\"],\"proto\":\"icmp\"}",
@@ -372,7 +374,7 @@ static const struct {
 	  "error 2:27 unknown device \"cp\" (did you mean \"pc\"?)\n"
 	  "error 2:58 unknown protocol \"tpc\"" },
 	{ "{\"action\":\"deny\",\"src\":[\"cp\"],\"dst\":[\"vps:0\",\"vsp:1\"]}",
-	  "error 2:11 action=\"deny\" is not supported\n"
+	  "error 2:11 action=\"deny\" is not supported" ACCEPT "\n"
 	  "error 2:25 unknown device \"cp\" (did you mean \"pc\"?)\n"
 	  "error 2:38 dst=\"vps:0\": " ZERO(
 		  "0") "\n"
@@ -421,7 +423,7 @@ static const struct {
 	{ "{\"action\":\"accept\",\"src\":[\"autogroup:self\"],\"dst\":[\"pc:22\"]}",
 	  "error 2:27 \"autogroup:self\" not valid on the src side of a rule" },
 	{ "{\"action\":\"accept\",\"src\":[\"ann@x\"],\"dst\":[\"autogroup:self\"]}",
-	  "error 2:43 dst=\"autogroup:self\": port range \"self\": invalid first integer" },
+	  "error 2:43 dst=\"autogroup:self\": port range \"self\": invalid first integer" PORT },
 };
 
 START_TEST(finding)
@@ -496,8 +498,7 @@ static const struct {
 	  "error 2:23 a test asks about one port", "" },
 	{ "{\"src\":\"pc\",\"accept\":[\"vps:22\"],\"proto\":\"icmp\"}",
 	  "error 2:23 dst=\"vps:22\": protocol icmp has no ports: write \"*\"", "" },
-	{ "{\"src\":\"pc\",\"accept\":[\"vps\"]}",
-	  "error 2:23 dst=\"vps\": hostport must contain a colon (\":\")", "" },
+	{ "{\"src\":\"pc\",\"accept\":[\"vps\"]}", "error 2:23 dst=\"vps\": " NO_COLON("vps"), "" },
 	{ "{\"src\":\"pc\",\"accept\":[\"vps:22\"],\"proto\":\"tpc\"}",
 	  "error 2:41 unknown protocol \"tpc\"", "" },
 	{ "{\"src\":\"ann@x\",\"accept\":[\"autogroup:self:22\"]}",
