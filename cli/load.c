@@ -51,6 +51,7 @@ static int load(const struct options *options, enum backend backend, struct chec
 	struct load_report report;
 	int error;
 
+	ruleset_drop_clauses(&checked->ruleset);
 	error = load_checked(&state, checked, backend, &report);
 	print_diag(&checked->diag, &checked->sources);
 	if (exit_code_of(error) == EXIT_PRIVILEGE)

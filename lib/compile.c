@@ -8,13 +8,12 @@
  * would undo that, so it is counted as wide and kept in classes of its own: (fine, coarse) instead
  * of one product of both.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "intern.h"
 #include "mem.h"
-#include "table.h"
+#include "table_pairs.h"
 
 struct event {
 	address_t at;
@@ -27,18 +26,6 @@ struct interval {
 	address_t last;
 	uint32_t signature;	   /* which sets cover it */
 	const struct owner *owner; /* NULL: nobody */
-};
-
-struct numbers {
-	uint32_t *items;
-	size_t count, capacity;
-};
-
-/* The runs of port ranges that pairs have, by what is in them: equal ones are stored once. */
-struct runs {
-	struct gate_ports *buckets; /* count 0: free */
-	uint32_t buckets_count;
-	uint32_t count;
 };
 
 struct compiler {
@@ -55,9 +42,6 @@ struct compiler {
 	bool *wide;		  /* by set */
 	uint32_t *fine, *coarse;  /* class by signature */
 	struct numbers *classes;  /* by set, of its own level */
-	struct runs runs;
-	struct gate_ports *alone; /* the run of a clause by itself, count 0: not built yet */
-	bool expiring;		  /* some rule does not last for ever */
 };
 
 static void push(struct numbers *numbers, uint32_t number)
@@ -408,377 +392,6 @@ static void emit_identities(struct compiler *compiler)
 	emit_run(table, &run);
 }
 
-/* A clause for one pair of classes, in the bucket of one of them. */
-struct entry {
-	uint32_t other; /* class */
-	uint32_t clause;
-};
-
-/* Entries by class; those of the n-th class end at ends[n]. */
-struct buckets {
-	struct entry *entries;
-	size_t *ends;
-	size_t count;
-};
-
-/* Of one pair, the rule that lasts longest comes first, then the first in the file. */
-static int by_expiry(const void *one, const void *other, void *context)
-{
-	const struct entry *a = one, *b = other;
-	const struct ruleset *ruleset = context;
-	const struct rule *rule_a = &ruleset->rules[ruleset->clauses[a->clause].rule];
-	const struct rule *rule_b = &ruleset->rules[ruleset->clauses[b->clause].rule];
-
-	if (rule_a->expires != rule_b->expires)
-		return rule_a->expires > rule_b->expires ? -1 : 1;
-	return a->clause < b->clause ? -1 : a->clause > b->clause;
-}
-
-static uint32_t level_of(const struct gate_pair *classes)
-{
-	if (classes->source & GATE_COARSE)
-		return classes->destination & GATE_COARSE ? GATE_HAS_COARSE_COARSE :
-							    GATE_HAS_COARSE_FINE;
-	return classes->destination & GATE_COARSE ? GATE_HAS_FINE_COARSE : GATE_HAS_FINE_FINE;
-}
-
-static size_t rank(const struct table *table, uint32_t class)
-{
-	return class & GATE_COARSE ? table->fine + (class & ~GATE_COARSE) : class;
-}
-
-static uint32_t class_at(const struct table *table, size_t rank)
-{
-	return rank < table->fine ? (uint32_t)rank : GATE_COARSE | (uint32_t)(rank - table->fine);
-}
-
-/* Room for the entries of every clause, by destination or by source. */
-static struct buckets buckets_new(const struct compiler *compiler, bool by_source)
-{
-	const struct table *table = compiler->table;
-	struct buckets buckets = { .count = (size_t)table->fine + table->coarse };
-	size_t end = 0;
-
-	buckets.ends = mem_alloc(buckets.count * sizeof(*buckets.ends));
-	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++) {
-		const struct clause *clause = &compiler->ruleset->clauses[i];
-		const struct numbers *src = &compiler->classes[clause->src];
-		const struct numbers *dst = &compiler->classes[clause->dst];
-		const struct numbers *own = by_source ? src : dst, *other = by_source ? dst : src;
-
-		for (size_t j = 0; j < own->count; j++)
-			buckets.ends[rank(table, own->items[j])] += other->count;
-	}
-	for (size_t i = 0; i < buckets.count; i++) {
-		size_t begin = end;
-
-		end += buckets.ends[i];
-		buckets.ends[i] = begin; /* and each entry that is added moves it */
-	}
-	buckets.entries = mem_alloc_raw(end * sizeof(*buckets.entries));
-	return buckets;
-}
-
-static void buckets_add(struct buckets *buckets, size_t rank, struct entry entry)
-{
-	buckets->entries[buckets->ends[rank]++] = entry;
-}
-
-static void buckets_free(struct buckets *buckets)
-{
-	free(buckets->entries);
-	free(buckets->ends);
-}
-
-static void expand_clause(struct compiler *compiler, uint32_t number, struct buckets *buckets)
-{
-	const struct clause *clause = &compiler->ruleset->clauses[number];
-	const struct numbers *src = &compiler->classes[clause->src];
-	const struct numbers *dst = &compiler->classes[clause->dst];
-
-	for (size_t s = 0; s < src->count; s++) {
-		for (size_t d = 0; d < dst->count; d++) {
-			struct gate_pair classes = { src->items[s], dst->items[d] };
-
-			compiler->table->features |= level_of(&classes);
-			buckets_add(buckets, rank(compiler->table, classes.destination),
-				    (struct entry){ classes.source, number });
-		}
-	}
-}
-
-/* By source, there by destination, there in the order of the file: a radix sort of two digits. */
-static struct buckets expand(struct compiler *compiler)
-{
-	const struct table *table = compiler->table;
-	_cleanup_(buckets_free) struct buckets by_destination = buckets_new(compiler, false);
-	struct buckets by_source = buckets_new(compiler, true);
-	size_t next = 0;
-
-	for (size_t i = 0; i < compiler->ruleset->clauses_count; i++)
-		expand_clause(compiler, (uint32_t)i, &by_destination);
-	for (size_t i = 0; i < by_destination.count; i++)
-		for (; next < by_destination.ends[i]; next++) {
-			const struct entry *entry = &by_destination.entries[next];
-
-			buckets_add(&by_source, rank(table, entry->other),
-				    (struct entry){ class_at(table, i), entry->clause });
-		}
-	return by_source;
-}
-
-/* Told before anything is multiplied out. */
-static int check_entries(const struct compiler *compiler)
-{
-	const struct ruleset *ruleset = compiler->ruleset;
-	uint64_t total = 0, most = 0;
-	uint32_t rule = 0;
-
-	for (size_t i = 0; i < ruleset->clauses_count; i++) {
-		const struct clause *clause = &ruleset->clauses[i];
-		uint64_t pairs = (uint64_t)compiler->classes[clause->src].count *
-				 compiler->classes[clause->dst].count;
-
-		total += pairs;
-		if (pairs > most) {
-			most = pairs;
-			rule = clause->rule;
-		}
-	}
-	if (total <= TABLE_ENTRIES_MAX)
-		return 0;
-	diag_error(compiler->diag, ruleset->rules[rule].place,
-		   "the rules name %llu pairs of classes of devices, and %d are the limit; this "
-		   "rule names %llu of them",
-		   (unsigned long long)total, TABLE_ENTRIES_MAX, (unsigned long long)most);
-	return -E2BIG;
-}
-
-static struct gate_range *append_range(struct table *table, uint32_t low, uint32_t high,
-				       uint32_t rule)
-{
-	table->ranges = mem_grow(table->ranges, table->ranges_count, &table->ranges_capacity,
-				 sizeof(*table->ranges));
-	table->ranges[table->ranges_count] =
-		(struct gate_range){ .low = low, .high = high, .order = rule };
-	return &table->ranges[table->ranges_count++];
-}
-
-static int by_low(const void *one, const void *other)
-{
-	const struct gate_range *a = one, *b = other;
-
-	return a->low < b->low ? -1 : a->low > b->low;
-}
-
-/*
- * Adds what no clause before has, so that the first one keeps the credit. The ranges of the pair,
- * from @first on, stay sorted and disjoint.
- */
-static void add_uncovered(struct table *table, size_t first, const struct key_range *keys,
-			  uint32_t rule)
-{
-	uint64_t low = keys->low, high = keys->high;
-	size_t old = table->ranges_count;
-
-	for (size_t i = first; i < old && low <= high; i++) {
-		const struct gate_range range = table->ranges[i];
-
-		if (range.high < low)
-			continue;
-		if (range.low > high)
-			break;
-		if (range.low > low)
-			append_range(table, (uint32_t)low, range.low - 1, rule);
-		low = (uint64_t)range.high + 1;
-	}
-	if (low <= high)
-		append_range(table, (uint32_t)low, (uint32_t)high, rule);
-	if (table->ranges_count > old && old > first &&
-	    table->ranges[old].low < table->ranges[old - 1].low)
-		qsort(&table->ranges[first], table->ranges_count - first, sizeof(*table->ranges),
-		      by_low);
-}
-
-/* Neighbours of one rule and one protocol become one range. */
-static void join_neighbours(struct table *table, size_t first)
-{
-	size_t kept = first;
-
-	for (size_t i = first + 1; i < table->ranges_count; i++) {
-		struct gate_range *last = &table->ranges[kept], *next = &table->ranges[i];
-
-		if (last->order == next->order && last->high + 1 == next->low &&
-		    last->low >> 16 == next->low >> 16)
-			last->high = next->high;
-		else
-			table->ranges[++kept] = *next;
-	}
-	table->ranges_count = kept + 1;
-}
-
-static int add_clause(struct compiler *compiler, size_t first, const struct clause *clause)
-{
-	struct table *table = compiler->table;
-
-	for (uint32_t i = 0; i < clause->keys_count; i++)
-		add_uncovered(table, first, &compiler->ruleset->keys[clause->keys + i],
-			      clause->rule);
-	if (table->ranges_count - first > GATE_RANGES_PER_PAIR)
-		join_neighbours(table, first);
-	if (table->ranges_count - first <= GATE_RANGES_PER_PAIR)
-		return 0;
-	diag_error(compiler->diag, compiler->ruleset->rules[clause->rule].place,
-		   "more than %d separate port ranges between two classes of devices; this rule "
-		   "adds the last one",
-		   GATE_RANGES_PER_PAIR);
-	return -E2BIG;
-}
-
-static uint32_t hash_of(const struct gate_range *ranges, uint32_t count)
-{
-	uint64_t hash = count;
-
-	for (uint32_t i = 0; i < count; i++) {
-		hash = (hash ^ ranges[i].low) * 0x9e3779b97f4a7c15u;
-		hash = (hash ^ ranges[i].high) * 0x9e3779b97f4a7c15u;
-		hash = (hash ^ ranges[i].order) * 0x9e3779b97f4a7c15u;
-	}
-	return (uint32_t)(hash >> 32);
-}
-
-static void runs_insert(struct runs *runs, const struct table *table, struct gate_ports run)
-{
-	uint32_t at = hash_of(&table->ranges[run.first], run.count) & (runs->buckets_count - 1);
-
-	while (runs->buckets[at].count)
-		at = (at + 1) & (runs->buckets_count - 1);
-	runs->buckets[at] = run;
-}
-
-static void runs_grow(struct runs *runs, const struct table *table)
-{
-	struct runs grown = { .count = runs->count,
-			      .buckets_count = runs->buckets_count ? runs->buckets_count * 2 :
-								     1024 };
-
-	grown.buckets = mem_alloc(grown.buckets_count * sizeof(*grown.buckets));
-	for (uint32_t i = 0; i < runs->buckets_count; i++)
-		if (runs->buckets[i].count)
-			runs_insert(&grown, table, runs->buckets[i]);
-	free(runs->buckets);
-	*runs = grown;
-}
-
-/* The last @last of the table's ranges, or the same ones that were there before, without these. */
-static struct gate_ports share_run(struct runs *runs, struct table *table, struct gate_ports last)
-{
-	const struct gate_range *ranges = &table->ranges[last.first];
-	uint32_t at;
-
-	if (runs->count * 2 >= runs->buckets_count)
-		runs_grow(runs, table);
-	at = hash_of(ranges, last.count) & (runs->buckets_count - 1);
-	for (; runs->buckets[at].count; at = (at + 1) & (runs->buckets_count - 1)) {
-		struct gate_ports known = runs->buckets[at];
-
-		if (known.count == last.count &&
-		    !memcmp(&table->ranges[known.first], ranges, last.count * sizeof(*ranges))) {
-			table->ranges_count = last.first;
-			return known;
-		}
-	}
-	runs->buckets[at] = last;
-	runs->count++;
-	return last;
-}
-
-static int build_run(struct compiler *compiler, struct entry *entries, size_t count,
-		     struct gate_ports *ret_run)
-{
-	struct table *table = compiler->table;
-	size_t first = table->ranges_count;
-
-	if (count > 1 && compiler->expiring)
-		qsort_r(entries, count, sizeof(*entries), by_expiry, (void *)compiler->ruleset);
-	for (size_t i = 0; i < count; i++) {
-		int error = add_clause(compiler, first,
-				       &compiler->ruleset->clauses[entries[i].clause]);
-
-		if (error)
-			return error;
-	}
-	join_neighbours(table, first);
-	*ret_run = share_run(
-		&compiler->runs, table,
-		(struct gate_ports){ (uint32_t)first, (uint32_t)(table->ranges_count - first) });
-	return 0;
-}
-
-/* @entries: @count clauses that open something between @source and the same class. */
-static int build_pair(struct compiler *compiler, uint32_t source, struct entry *entries,
-		      size_t count)
-{
-	struct table *table = compiler->table;
-	struct gate_ports *alone = &compiler->alone[entries[0].clause], run = {};
-
-	if (count == 1)
-		run = *alone;
-	if (!run.count) {
-		int error = build_run(compiler, entries, count, &run);
-
-		if (error)
-			return error;
-	}
-	if (count == 1)
-		*alone = run;
-	table->pairs = mem_grow(table->pairs, table->pairs_count, &table->pairs_capacity,
-				sizeof(*table->pairs));
-	table->pairs[table->pairs_count++] = (struct table_pair){ { source, entries[0].other },
-								  run };
-	return 0;
-}
-
-static bool is_expiring(const struct ruleset *ruleset)
-{
-	for (size_t i = 0; i < ruleset->rules_count; i++)
-		if (ruleset->rules[i].expires != EXPIRES_NEVER)
-			return true;
-	return false;
-}
-
-static int build_pairs_of(struct compiler *compiler, uint32_t source, struct entry *entries,
-			  size_t count)
-{
-	int error = 0;
-
-	for (size_t i = 0, next; i < count && !error; i = next) {
-		for (next = i + 1; next < count; next++)
-			if (entries[next].other != entries[i].other)
-				break;
-		error = build_pair(compiler, source, &entries[i], next - i);
-	}
-	return error;
-}
-
-static int build_pairs(struct compiler *compiler)
-{
-	struct buckets buckets;
-	size_t begin = 0;
-	int error = check_entries(compiler);
-
-	if (error)
-		return error;
-	compiler->expiring = is_expiring(compiler->ruleset);
-	compiler->alone = mem_alloc(compiler->ruleset->clauses_count * sizeof(*compiler->alone));
-	buckets = expand(compiler);
-	for (size_t i = 0; i < buckets.count && !error; begin = buckets.ends[i++])
-		error = build_pairs_of(compiler, class_at(compiler->table, i),
-				       &buckets.entries[begin], buckets.ends[i] - begin);
-	buckets_free(&buckets);
-	return error;
-}
-
 static void name_rules(struct compiler *compiler, const struct sources *sources)
 {
 	const struct ruleset *ruleset = compiler->ruleset;
@@ -791,7 +404,7 @@ static void name_rules(struct compiler *compiler, const struct sources *sources)
 
 		sources_find(sources, ruleset->rules[i].place, &position);
 		table->rules[i] = (struct table_rule){
-			.label = mem_strdup(ruleset->rules[i].label),
+			.label = ruleset->rules[i].label,
 			.file = position.source ? position.source->name : "",
 			.line = position.line,
 			.expires = ruleset->rules[i].expires,
@@ -871,8 +484,6 @@ static void compiler_free(struct compiler *compiler)
 		free(compiler->classes[i].items);
 	free(compiler->classes);
 	free(compiler->wide);
-	free(compiler->alone);
-	free(compiler->runs.buckets);
 }
 
 int table_compile(const struct ruleset *ruleset, const struct inventory *inventory,
@@ -895,7 +506,7 @@ int table_compile(const struct ruleset *ruleset, const struct inventory *invento
 	take_settings(&compiler);
 	name_rules(&compiler, sources);
 	name_devices(&compiler);
-	error = build_pairs(&compiler);
+	error = table_pairs(ruleset, compiler.classes, diag, &table);
 	compiler_free(&compiler);
 	if (error)
 		table_free(&table);

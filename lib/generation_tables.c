@@ -87,11 +87,15 @@ static struct rule_facts *find_facts(const struct gate_policy *policy)
 
 static struct gate_range range_at(const struct builder *builder, uint32_t number)
 {
-	struct gate_range range = builder->table->ranges[number];
+	const struct table_range *range = &builder->table->ranges[number];
 
-	range.expires = builder->rules[range.order].expires;
-	range.rule = builder->rules[range.order].id;
-	return range;
+	return (struct gate_range){
+		.low = range->low,
+		.high = range->high,
+		.order = range->order,
+		.rule = builder->rules[range->order].id,
+		.expires = builder->rules[range->order].expires,
+	};
 }
 
 static void write_ranges(void *elements, uint32_t first, uint32_t count, const void *context)

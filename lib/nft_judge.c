@@ -100,7 +100,7 @@ static bool has_chain(const struct opener *opener, enum family family)
 }
 
 /* ICMP is of one IP version; a rule without a protocol names both. */
-static bool fits(const struct gate_range *range, enum family family)
+static bool fits(const struct table_range *range, enum family family)
 {
 	uint8_t protocol = (uint8_t)(range->low >> 16);
 
@@ -146,7 +146,7 @@ struct entry {
 	enum family family;
 	const struct range *src; /* NULL: the chain knows */
 	const struct range *dst;
-	const struct gate_range *ports;
+	const struct table_range *ports;
 	size_t kind; /* where it is a range */
 };
 
@@ -196,7 +196,7 @@ static struct nft_set *bunch_set(struct nft_judge *judge, struct bunch *bunch, e
 	return &judge->builder->table.sets[*set - 1];
 }
 
-static size_t put_port(struct nft_element *element, size_t at, const struct gate_range *ports)
+static size_t put_port(struct nft_element *element, size_t at, const struct table_range *ports)
 {
 	const uint8_t low[] = { (uint8_t)(ports->low >> 8), (uint8_t)ports->low };
 	const uint8_t high[] = { (uint8_t)(ports->high >> 8), (uint8_t)ports->high };
@@ -207,7 +207,7 @@ static size_t put_port(struct nft_element *element, size_t at, const struct gate
 /* The rule stands in place of the timeout until all are there: of several on a key one remains. */
 static void allow(struct nft_judge *judge, struct bunch *bunch, const struct entry *entry)
 {
-	const struct gate_range *ports = entry->ports;
+	const struct table_range *ports = entry->ports;
 	uint8_t protocol = (uint8_t)(ports->low >> 16);
 	bool any_port = !protocol_has_ports(protocol) || (ports->high - ports->low == UINT16_MAX);
 	bool single = (!entry->src || entry->src->first == entry->src->last) &&

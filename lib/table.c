@@ -69,7 +69,7 @@ static void probe(const struct table *table, uint32_t src, uint32_t dst, uint32_
 	const struct table_pair *pair = find_pair(table, src, dst);
 
 	for (uint32_t i = 0; pair && i < pair->ports.count; i++) {
-		const struct gate_range *range = &table->ranges[pair->ports.first + i];
+		const struct table_range *range = &table->ranges[pair->ports.first + i];
 
 		if (key >= range->low && key <= range->high &&
 		    is_better(table, range->order, *best))
@@ -151,7 +151,7 @@ static void print_expiry(int64_t expires, FILE *out)
 	fprintf(out, " until %s", text);
 }
 
-static void print_range(const struct table *table, const struct gate_range *range, FILE *out)
+static void print_range(const struct table *table, const struct table_range *range, FILE *out)
 {
 	uint8_t protocol = (uint8_t)(range->low >> 16);
 	unsigned int low = range->low & 0xffff, high = range->high & 0xffff;
@@ -232,8 +232,6 @@ static void free_names(char **names, size_t count)
 
 void table_free(struct table *table)
 {
-	for (size_t i = 0; i < table->rules_count; i++)
-		free(table->rules[i].label);
 	free(table->rules);
 	free_names(table->devices, table->devices_count);
 	free_names(table->interfaces, table->interfaces_count);

@@ -22,8 +22,14 @@ struct table_pair {
 	struct gate_ports ports;
 };
 
+struct table_range {
+	uint32_t low; /* GATE_PORT_KEY, as in struct gate_range */
+	uint32_t high;
+	uint32_t order; /* of the rule */
+};
+
 struct table_rule {
-	char *label; /* acls[0] */
+	const char *label; /* acls[0] */
 	const char *file;
 	unsigned int line;
 	int64_t expires; /* seconds since the epoch, or EXPIRES_NEVER */
@@ -35,8 +41,8 @@ struct table {
 	struct table_address *prefixes; /* sorted, disjoint but for the addresses above */
 	size_t prefixes_count, prefixes_capacity;
 	struct table_pair *pairs; /* sorted */
-	size_t pairs_count, pairs_capacity;
-	struct gate_range *ranges; /* `rule` and `expires` are filled in by who loads them */
+	size_t pairs_count;
+	struct table_range *ranges;
 	size_t ranges_count, ranges_capacity;
 	struct table_rule *rules;
 	size_t rules_count;
@@ -64,7 +70,7 @@ extern const struct gate_identity table_unnamed;
 
 /*
  * Returns 0, or -E2BIG with an error in @diag that names the rule which asks for most. The table
- * keeps pointers to names in @sources.
+ * keeps pointers to names in @sources and labels in @ruleset.
  */
 int table_compile(const struct ruleset *ruleset, const struct inventory *inventory,
 		  const struct sources *sources, struct diag *diag, struct table *ret_table);

@@ -148,7 +148,7 @@ static bool tuple_of(const struct table_pair *pair, struct drive_tuple *tuple)
 {
 	const struct table_address *src = address_of(pair->classes.source);
 	const struct table_address *dst = address_of(pair->classes.destination);
-	const struct gate_range *range = &run.checked.table.ranges[pair->ports.first];
+	const struct table_range *range = &run.checked.table.ranges[pair->ports.first];
 
 	if (!src || !dst || !src->identity.device || range->low >> 16 != IPPROTO_TCP)
 		return false;

@@ -218,7 +218,7 @@ static const char *ranges_fault(const struct table *table, const struct gate_por
 	    ports->first + ports->count > table->ranges_count)
 		return "a run of ranges out of bounds";
 	for (uint32_t i = ports->first; i < ports->first + ports->count; i++) {
-		const struct gate_range *range = &table->ranges[i];
+		const struct table_range *range = &table->ranges[i];
 
 		if (range->low > range->high || range->low >> 16 != range->high >> 16)
 			return "a range that is none, or of two protocols";
@@ -515,7 +515,7 @@ START_TEST(credit)
 	ck_assert_uint_eq(checked.diag.count, 0);
 	ck_assert_uint_eq(checked.table.pairs_count, 1);
 	for (size_t i = 0; i < checked.table.ranges_count; i++) {
-		const struct gate_range *range = &checked.table.ranges[i];
+		const struct table_range *range = &checked.table.ranges[i];
 
 		fprintf(out, "%s%u-%u:%u", i ? " " : "", range->low & 0xffff, range->high & 0xffff,
 			range->order);

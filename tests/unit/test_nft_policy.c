@@ -239,7 +239,7 @@ static struct tuple tuple_of(struct trial *trial)
 	struct dice *dice = &trial->dice;
 	const struct table_pair *pair =
 		&table->pairs[dice_roll(dice, (uint32_t)table->pairs_count)];
-	const struct gate_range *range =
+	const struct table_range *range =
 		&table->ranges[pair->ports.first + dice_roll(dice, pair->ports.count)];
 	struct tuple tuple = {
 		.protocol = (uint8_t)(range->low >> 16),

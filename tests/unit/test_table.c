@@ -10,10 +10,9 @@
 #include "unit.h"
 
 #define WIDE(class) (GATE_COARSE | (class))
-#define KEY(protocol, low, high, rule)                                                   \
-	{                                                                                \
-		GATE_PORT_KEY(protocol, low), GATE_PORT_KEY(protocol, high), rule, rule, \
-			GATE_NEVER                                                       \
+#define KEY(protocol, low, high, rule)                                            \
+	{                                                                         \
+		GATE_PORT_KEY(protocol, low), GATE_PORT_KEY(protocol, high), rule \
 	}
 
 /* A table made by hand: classes 1 to 3, one wide class, and each of the four levels of pairs. */
@@ -31,7 +30,7 @@ static struct table table_here(void)
 		{ { ADDRESS_IPV4 + 0x0a010000, 112 }, { 3, WIDE(1), 2, 1u } },
 		{ { ADDRESS_IPV4 + 0x0b000000, 104 }, { 3, WIDE(0), 0, GATE_SPEAKS_OUTSIDE } },
 	};
-	static struct gate_range ranges[] = {
+	static struct table_range ranges[] = {
 		KEY(6, 22, 22, 3),  KEY(6, 80, 90, 1), KEY(1, 0, 65535, 2), /* 1 → 2 */
 		KEY(6, 22, 22, 2),					    /* 1 → wide 1 */
 		KEY(6, 22, 25, 1),					    /* wide 0 → 2 */
