@@ -3,12 +3,14 @@
  * What the programs in the kernel and the loader agree on: keys and values of every map, the
  * vocabulary of reasons, the bits of the mark. Both worlds include it, and lifetime.h beside it.
  *
- * A change here is a new pin directory (lib/state.h): a running gate never sees two layouts.
+ * A change here is another layout, with pins of its own: a running gate never sees two.
  */
 #ifndef ACLGATE_ABI_H
 #define ACLGATE_ABI_H
 
 #include <linux/types.h>
+
+#define GATE_LAYOUT 3
 
 /*
  * Why a packet was dropped. The names are in lib/reason.c; they are the words of the metrics and
@@ -228,7 +230,10 @@ struct gate_generation {
 
 #define GATE_SLOTS 4
 
-/* A guarded interface, by slot. The programs know it by its ifindex alone. */
+/*
+ * A guarded interface, by slot. The programs know it by its ifindex alone. The same in every layout:
+ * the first load after an upgrade reads what was guarded (lib/older.h).
+ */
 struct gate_interface {
 	char name[16];	/* "": none */
 	__u32 ifindex;	/* when we attached; a new interface of that name has another one */
@@ -445,12 +450,26 @@ struct gate_totals {
 };
 
 /*
- * Counters grow by chunks, so that they never move: entry id % GATE_CHUNK of chunk id / GATE_CHUNK.
+ * Counters grow by chunks of ids, so that they never move: id is in chunk id / GATE_CHUNK. A chunk is
+ * an array of blocks, and a block as large as a value per CPU may be (PCPU_MIN_UNIT_SIZE, 32 KiB): the
+ * kernel has a pointer for each value, which for single counters was a line of memory more to read.
  * Device 0 is nobody; rule 0 is what passes as part of an Ethernet link.
  */
-#define GATE_CHUNK	   1024
+#define GATE_CHUNK	     1024
+#define GATE_DEVICES_A_BLOCK 64
+#define GATE_RULES_A_BLOCK   GATE_CHUNK
+
+struct gate_device_block {
+	struct gate_device_counters counters[GATE_DEVICES_A_BLOCK];
+};
+
+struct gate_rule_block {
+	struct gate_rule_counters counters[GATE_RULES_A_BLOCK];
+};
+
 #define GATE_DEVICE_CHUNKS 64
 #define GATE_RULE_CHUNKS   256
+#define GATE_CHUNKS_MAX	   GATE_RULE_CHUNKS
 #define GATE_DEVICES_MAX   (GATE_DEVICE_CHUNKS * GATE_CHUNK)
 #define GATE_RULES_MAX	   (GATE_RULE_CHUNKS * GATE_CHUNK)
 
@@ -473,5 +492,7 @@ _Static_assert(sizeof(struct gate_fragment) == 24, "gate_fragment");
 _Static_assert(sizeof(struct gate_device_state) == 16, "gate_device_state");
 _Static_assert(sizeof(struct gate_seed) == 48, "gate_seed");
 _Static_assert(sizeof(struct gate_event) == 64, "gate_event");
+_Static_assert(sizeof(struct gate_device_block) <= 32768, "gate_device_block");
+_Static_assert(sizeof(struct gate_rule_block) <= 32768, "gate_rule_block");
 
 #endif

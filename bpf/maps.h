@@ -73,16 +73,16 @@ struct fragments_inner {
 
 struct device_chunk {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, GATE_CHUNK);
+	__uint(max_entries, GATE_CHUNK / GATE_DEVICES_A_BLOCK);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct gate_device_counters));
+	__uint(value_size, sizeof(struct gate_device_block));
 };
 
 struct rule_chunk {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, GATE_CHUNK);
+	__uint(max_entries, GATE_CHUNK / GATE_RULES_A_BLOCK);
 	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct gate_rule_counters));
+	__uint(value_size, sizeof(struct gate_rule_block));
 };
 
 #define ARRAY_OF(COUNT, INNER, NAME)                      \

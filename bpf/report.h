@@ -24,18 +24,20 @@ static __always_inline void identify(struct judgement *judgement, int reason)
 
 static __always_inline struct gate_device_counters *device_counter(__u32 id)
 {
-	__u32 chunk = id / GATE_CHUNK, entry = id % GATE_CHUNK;
-	void *counters = bpf_map_lookup_elem(&device_counters, &chunk);
+	__u32 number = id / GATE_CHUNK, place = id % GATE_CHUNK / GATE_DEVICES_A_BLOCK;
+	void *chunk = bpf_map_lookup_elem(&device_counters, &number);
+	struct gate_device_block *block = chunk ? bpf_map_lookup_elem(chunk, &place) : NULL;
 
-	return counters ? bpf_map_lookup_elem(counters, &entry) : NULL;
+	return block ? &block->counters[id % GATE_DEVICES_A_BLOCK] : NULL;
 }
 
 static __always_inline struct gate_rule_counters *rule_counter(__u32 id)
 {
-	__u32 chunk = id / GATE_CHUNK, entry = id % GATE_CHUNK;
-	void *counters = bpf_map_lookup_elem(&rule_counters, &chunk);
+	__u32 number = id / GATE_CHUNK, place = id % GATE_CHUNK / GATE_RULES_A_BLOCK;
+	void *chunk = bpf_map_lookup_elem(&rule_counters, &number);
+	struct gate_rule_block *block = chunk ? bpf_map_lookup_elem(chunk, &place) : NULL;
 
-	return counters ? bpf_map_lookup_elem(counters, &entry) : NULL;
+	return block ? &block->counters[id % GATE_RULES_A_BLOCK] : NULL;
 }
 
 struct amount {

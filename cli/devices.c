@@ -22,7 +22,8 @@ struct view {
 	struct checked checked;
 	struct pending pending;
 	struct ids ids;
-	struct counters counters;
+	struct gate_device_counters *counters; /* by id */
+	uint32_t counters_count;
 	int64_t now;
 };
 
@@ -43,10 +44,11 @@ static enum exit_code view_open(const struct options *options, struct view *view
 {
 	struct state state = state_get();
 	enum exit_code code;
-	int error = counters_open(&state, &view->counters);
+	int error = ids_read(&state, &view->ids);
 
 	if (!error)
-		error = ids_read(&state, &view->ids);
+		error = counters_of_devices(&state, &view->ids, &view->counters,
+					    &view->counters_count);
 	if (!error)
 		error = pending_read(&state, &view->pending);
 	if (!error)
@@ -62,7 +64,7 @@ static void view_close(struct view *view)
 {
 	pending_free(&view->pending);
 	ids_free(&view->ids);
-	counters_close(&view->counters);
+	free(view->counters);
 	checked_free(&view->checked);
 	box_free(&view->box);
 }
@@ -80,14 +82,14 @@ static const struct pending_peer *pending_of(const struct view *view,
 
 static uint64_t drops_of(struct view *view, const char *name)
 {
-	struct gate_device_counters sum;
+	uint32_t id = ids_get(&view->ids, IDS_DEVICE, name);
 	uint64_t drops = 0;
 
-	if (counters_device(&view->counters, ids_get(&view->ids, IDS_DEVICE, name), &sum))
+	if (id >= view->counters_count)
 		return 0;
 	for (enum direction direction = 0; direction < DIRECTION_MAX; direction++)
 		for (enum reason reason = 0; reason < REASON_MAX; reason++)
-			drops += sum.dropped_packets[direction][reason];
+			drops += view->counters[id].dropped_packets[direction][reason];
 	return drops;
 }
 

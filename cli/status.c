@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -18,7 +19,8 @@
 struct view {
 	struct gate_status status;
 	struct ids ids;
-	struct counters counters;
+	struct gate_device_counters *devices; /* by id, 0 is for packets of no device */
+	uint32_t devices_count;
 	bool stored; /* the copies in the state directory are those of the running policy */
 };
 
@@ -38,9 +40,10 @@ static int view_open(const struct state *state, struct view *view)
 	int error = gate_status(state, &view->status);
 
 	if (!error)
-		error = counters_open(state, &view->counters);
-	if (!error)
 		error = ids_read(state, &view->ids);
+	if (!error)
+		error = counters_of_devices(state, &view->ids, &view->devices,
+					    &view->devices_count);
 	if (!error)
 		view->stored = is_stored(state, &view->status.generation);
 	return error;
@@ -49,24 +52,19 @@ static int view_open(const struct state *state, struct view *view)
 static void view_close(struct view *view)
 {
 	ids_free(&view->ids);
-	counters_close(&view->counters);
+	free(view->devices);
 }
 
 static void each_drop(const struct view *view,
 		      void (*tell)(const char *device, enum direction direction, enum reason reason,
 				   uint64_t packets))
 {
-	struct gate_device_counters sum;
-
-	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++) {
-		if (counters_device(&view->counters, id, &sum))
-			continue;
+	for (uint32_t id = 0; id < view->devices_count; id++)
 		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++)
 			for (enum reason reason = 1; reason < REASON_MAX; reason++)
-				if (sum.dropped_packets[direction][reason])
+				if (view->devices[id].dropped_packets[direction][reason])
 					tell(ids_device(&view->ids, id), direction, reason,
-					     sum.dropped_packets[direction][reason]);
-	}
+					     view->devices[id].dropped_packets[direction][reason]);
 }
 
 static void print_drop(const char *device, enum direction direction, enum reason reason,
@@ -79,17 +77,15 @@ static void print_drop(const char *device, enum direction direction, enum reason
 static void print_devices(const struct view *view)
 {
 	printf("\n  %-20s %15s %15s %15s\n", "device", "packets passed", "audited", "dropped");
-	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++) {
+	for (uint32_t id = 0; id < view->devices_count; id++) {
+		const struct gate_device_counters *device = &view->devices[id];
 		uint64_t passed = 0, audited = 0, dropped = 0;
-		struct gate_device_counters sum;
 
-		if (counters_device(&view->counters, id, &sum))
-			continue;
 		for (enum direction direction = 0; direction < DIRECTION_MAX; direction++) {
-			passed += sum.passed_packets[direction];
-			audited += sum.audited_packets[direction];
+			passed += device->passed_packets[direction];
+			audited += device->audited_packets[direction];
 			for (enum reason reason = 0; reason < REASON_MAX; reason++)
-				dropped += sum.dropped_packets[direction][reason];
+				dropped += device->dropped_packets[direction][reason];
 		}
 		printf("  %-20s %15" PRIu64 " %15" PRIu64 " %15" PRIu64 "\n",
 		       ids_device(&view->ids, id), passed, audited, dropped);
@@ -201,13 +197,11 @@ static void print_json_drop(const char *device, enum direction direction, enum r
 /* Packets of all devices. */
 static uint64_t audited(const struct view *view)
 {
-	struct gate_device_counters sum;
 	uint64_t packets = 0;
 
-	for (uint32_t id = 0; id <= ids_last(&view->ids, IDS_DEVICE); id++)
-		if (!counters_device(&view->counters, id, &sum))
-			packets += sum.audited_packets[DIRECTION_INGRESS] +
-				   sum.audited_packets[DIRECTION_EGRESS];
+	for (uint32_t id = 0; id < view->devices_count; id++)
+		packets += view->devices[id].audited_packets[DIRECTION_INGRESS] +
+			   view->devices[id].audited_packets[DIRECTION_EGRESS];
 	return packets;
 }
 

@@ -277,7 +277,7 @@ static int trace_ends(struct inquiry *inquiry, char **arguments)
 static int named_interface(struct inquiry *inquiry, struct meeting *meeting)
 {
 	const char *name = inquiry->options->interface;
-	int interface = trace_interface(&inquiry->status, name);
+	int interface = gate_status_find(&inquiry->status, name);
 
 	if (interface < 0) {
 		diag_error(&inquiry->diag, PLACE_NONE, "\"%s\" is not guarded", name);

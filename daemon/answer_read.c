@@ -26,7 +26,7 @@ int answer_ids(const struct answer *answer)
 static int check_maps(const int *fds, uint32_t count, enum kernel_table table)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (kernel_table_check(table, fds[i], GATE_CHUNK))
+		if (kernel_table_check(table, fds[i], counters_blocks(table)))
 			return -EPROTO;
 	return 0;
 }

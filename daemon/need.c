@@ -34,13 +34,12 @@ static void need_load(const struct gate_status *status, struct need *need)
 static bool judged_by_nft(const struct sight *sight, const char *name)
 {
 	const struct gate_status *status = &sight->status;
+	int found;
 
 	if (sight->error || status->backend != BACKEND_NFT)
 		return false;
-	for (size_t i = 0; i < status->interfaces_count; i++)
-		if (!strcmp(status->interfaces[i].interface.name, name))
-			return status->interfaces[i].enforcement != ENFORCED_NOT_INTACT;
-	return false;
+	found = gate_status_find(status, name);
+	return found >= 0 && status->interfaces[found].enforcement != ENFORCED_NOT_INTACT;
 }
 
 /* An interface that is armed although programs are missing is open on the way out. */

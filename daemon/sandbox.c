@@ -169,8 +169,7 @@ static int allow_values(scmp_filter_ctx filter, int call, unsigned int argument,
 /* newfstatat(2) is what fstat(3) is made of; with a path it would tell the size of a file at most. */
 static int allow_some(scmp_filter_ctx filter)
 {
-	static const int reads[] = { BPF_MAP_LOOKUP_ELEM, BPF_MAP_LOOKUP_BATCH,
-				     BPF_OBJ_GET_INFO_BY_FD };
+	static const int reads[] = { BPF_MAP_LOOKUP_ELEM, BPF_OBJ_GET_INFO_BY_FD };
 	static const int asks[] = { F_GETFL, F_GETFD, F_SETFL, F_SETFD, F_GET_SEALS };
 	int error = allow_values(filter, SCMP_SYS(bpf), 0, reads, ARRAY_SIZE(reads));
 

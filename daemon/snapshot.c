@@ -11,33 +11,20 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-static void take_counted(struct counted *counted, struct snapshot *snapshot)
-{
-	snapshot->devices = TAKE_PTR(counted->devices);
-	snapshot->rules = TAKE_PTR(counted->rules);
-}
-
-static int read_maps(const struct counters *counters, struct snapshot *snapshot)
-{
-	snapshot->devices = mem_alloc(snapshot->devices_count * sizeof(*snapshot->devices));
-	snapshot->rules = mem_alloc(snapshot->rules_count * sizeof(*snapshot->rules));
-	return counters_read(counters, snapshot->devices, snapshot->devices_count, snapshot->rules,
-			     snapshot->rules_count);
-}
-
 /* An id that was given a moment ago may not have its counter yet: it is not shown. */
-static int read_counters(struct counters *counters, struct snapshot *snapshot)
+static int read_counters(const struct counters *counters, struct snapshot *snapshot)
 {
-	struct counted *counted = &counters->counted;
+	const struct counted *counted = &counters->counted;
 	uint32_t devices = counters->device_chunks * GATE_CHUNK + (uint32_t)counted->devices_count;
 	uint32_t rules = counters->rule_chunks * GATE_CHUNK + (uint32_t)counted->rules_count;
+	int error;
 
 	snapshot->devices_count = lesser(devices, names_count(&snapshot->names, IDS_DEVICE));
 	snapshot->rules_count = lesser(rules, names_count(&snapshot->names, IDS_RULE));
-	if (!snapshot->body.counted)
-		return read_maps(counters, snapshot);
-	take_counted(counted, snapshot);
-	return 0;
+	snapshot->devices = mem_alloc(snapshot->devices_count * sizeof(*snapshot->devices));
+	snapshot->rules = mem_alloc(snapshot->rules_count * sizeof(*snapshot->rules));
+	error = counters_devices(counters, snapshot->devices, snapshot->devices_count);
+	return error ? error : counters_rules(counters, snapshot->rules, snapshot->rules_count);
 }
 
 static int read_loaded(struct answer *answer, struct snapshot *snapshot)

@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kernel.h"
 #include "mem.h"
 #include "nft_gate.h"
 
-#define CHUNKS_MAX (GATE_DEVICE_CHUNKS > GATE_RULE_CHUNKS ? GATE_DEVICE_CHUNKS : GATE_RULE_CHUNKS)
+uint32_t counters_blocks(enum kernel_table table)
+{
+	return GATE_CHUNK / (table == TABLE_DEVICES ? GATE_DEVICES_A_BLOCK : GATE_RULES_A_BLOCK);
+}
 
 static int open_chunk(const struct state *state, enum kernel_table table, uint32_t chunk,
 		      int (*open_map)(const char *pins, const char *name))
@@ -23,7 +27,7 @@ static int open_chunk(const struct state *state, enum kernel_table table, uint32
 
 static int create_chunk(const struct state *state, enum kernel_table table, uint32_t chunk)
 {
-	_close_ int fd = kernel_table_create(table, GATE_CHUNK);
+	_close_ int fd = kernel_table_create(table, counters_blocks(table));
 	char name[32];
 	int error;
 
@@ -36,8 +40,8 @@ static int create_chunk(const struct state *state, enum kernel_table table, uint
 
 /* Chunks that are pinned, but not where programs find them. */
 struct missing {
-	uint32_t chunks[CHUNKS_MAX];
-	int fds[CHUNKS_MAX];
+	uint32_t chunks[GATE_CHUNKS_MAX];
+	int fds[GATE_CHUNKS_MAX];
 	uint32_t count;
 };
 
@@ -138,55 +142,70 @@ int counters_open(const struct state *state, struct counters *ret_counters)
 	return 0;
 }
 
-int counters_device(const struct counters *counters, uint32_t id,
-		    struct gate_device_counters *ret_sum)
+static uint32_t lesser(uint32_t a, uint32_t b)
 {
-	if (id < counters->counted.devices_count) {
-		*ret_sum = counters->counted.devices[id];
-		return 0;
-	}
-	if (id / GATE_CHUNK >= counters->device_chunks)
-		return -ENOENT;
-	return kernel_map_sum(counters->devices[id / GATE_CHUNK], id % GATE_CHUNK,
-			      (uint64_t *)ret_sum, sizeof(*ret_sum) / sizeof(uint64_t));
+	return a < b ? a : b;
 }
 
-int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule_counters *ret_sum)
-{
-	if (id < counters->counted.rules_count) {
-		*ret_sum = counters->counted.rules[id];
-		return 0;
-	}
-	if (id / GATE_CHUNK >= counters->rule_chunks)
-		return -ENOENT;
-	return kernel_map_sum(counters->rules[id / GATE_CHUNK], id % GATE_CHUNK,
-			      (uint64_t *)ret_sum, sizeof(*ret_sum) / sizeof(uint64_t));
-}
+/* The counters of one kind, whatever they count. */
+struct kind {
+	const int *chunks;
+	uint32_t chunks_count;
+	uint32_t ids_a_block;
+	const void *counted; /* NULL: they are maps */
+	uint32_t counted_count;
+	size_t size; /* of an id's */
+};
 
-static int read_chunks(const int *chunks, uint32_t count, uint64_t *ret_sums, uint32_t ids,
-		       size_t words)
+static int read_blocks(const struct kind *kind, uint8_t *ret_sums, uint32_t ids)
 {
+	const size_t size = kind->ids_a_block * kind->size;
+	_free_ uint64_t *block = mem_alloc_raw(size);
 	int error = 0;
 
-	for (uint32_t i = 0; i < count && i * GATE_CHUNK < ids && !error; i++) {
-		uint32_t left = ids - i * GATE_CHUNK;
-
-		error = kernel_map_sum_all(chunks[i], left < GATE_CHUNK ? left : GATE_CHUNK,
-					   ret_sums + i * GATE_CHUNK * words, words);
+	for (uint32_t id = 0; id < ids && !error; id += kind->ids_a_block) {
+		error = kernel_map_sum(kind->chunks[id / GATE_CHUNK],
+				       id % GATE_CHUNK / kind->ids_a_block, block,
+				       size / sizeof(*block));
+		if (!error)
+			memcpy(ret_sums + id * kind->size, block,
+			       lesser(ids - id, kind->ids_a_block) * kind->size);
 	}
 	return error;
 }
 
-int counters_read(const struct counters *counters, struct gate_device_counters *ret_devices,
-		  uint32_t devices, struct gate_rule_counters *ret_rules, uint32_t rules)
+static int read_kind(const struct kind *kind, void *ret_sums, uint32_t ids)
 {
-	int error = read_chunks(counters->devices, counters->device_chunks, (uint64_t *)ret_devices,
-				devices, sizeof(*ret_devices) / sizeof(uint64_t));
+	if (!kind->counted)
+		return read_blocks(kind, ret_sums, lesser(ids, kind->chunks_count * GATE_CHUNK));
+	memcpy(ret_sums, kind->counted, lesser(ids, kind->counted_count) * kind->size);
+	return 0;
+}
 
-	if (!error)
-		error = read_chunks(counters->rules, counters->rule_chunks, (uint64_t *)ret_rules,
-				    rules, sizeof(*ret_rules) / sizeof(uint64_t));
-	return error;
+int counters_devices(const struct counters *counters, struct gate_device_counters *ret_sums,
+		     uint32_t ids)
+{
+	const struct kind kind = { counters->devices,
+				   counters->device_chunks,
+				   GATE_DEVICES_A_BLOCK,
+				   counters->counted.devices,
+				   (uint32_t)counters->counted.devices_count,
+				   sizeof(*ret_sums) };
+
+	return read_kind(&kind, ret_sums, ids);
+}
+
+int counters_rules(const struct counters *counters, struct gate_rule_counters *ret_sums,
+		   uint32_t ids)
+{
+	const struct kind kind = { counters->rules,
+				   counters->rule_chunks,
+				   GATE_RULES_A_BLOCK,
+				   counters->counted.rules,
+				   (uint32_t)counters->counted.rules_count,
+				   sizeof(*ret_sums) };
+
+	return read_kind(&kind, ret_sums, ids);
 }
 
 void counters_close(struct counters *counters)
@@ -197,4 +216,19 @@ void counters_close(struct counters *counters)
 		close(counters->devices[--counters->device_chunks]);
 	while (counters->rule_chunks)
 		close(counters->rules[--counters->rule_chunks]);
+}
+
+int counters_of_devices(const struct state *state, const struct ids *ids,
+			struct gate_device_counters **ret_sums, uint32_t *ret_count)
+{
+	struct counters counters;
+	int error = counters_open(state, &counters);
+
+	if (error)
+		return error;
+	*ret_count = ids_last(ids, IDS_DEVICE) + 1;
+	*ret_sums = mem_alloc(*ret_count * sizeof(**ret_sums));
+	error = counters_devices(&counters, *ret_sums, *ret_count);
+	counters_close(&counters);
+	return error;
 }

@@ -9,10 +9,15 @@
 #include <stdint.h>
 
 #include "abi.h"
+#include "ids.h"
+#include "kernel.h"
 #include "state.h"
 
 /* Sees to it that these ids, and those below, have counters. Returns 0 or a negative errno. */
 int counters_provide(const struct state *state, uint32_t device, uint32_t rule);
+
+/* Of a chunk's map: TABLE_DEVICES or TABLE_RULES. */
+uint32_t counters_blocks(enum kernel_table table);
 
 /* Counters that are no maps: the nft backend's, read at once. */
 struct counted {
@@ -32,18 +37,19 @@ struct counters {
 /* -ENOENT: nothing is loaded; -EACCES or -EPERM: not allowed to look. */
 int counters_open(const struct state *state, struct counters *ret_counters);
 
-/* Sums over CPUs. -ENOENT: the id has no counters. */
-int counters_device(const struct counters *counters, uint32_t id,
-		    struct gate_device_counters *ret_sum);
-int counters_rule(const struct counters *counters, uint32_t id, struct gate_rule_counters *ret_sum);
-
 /*
- * Those in maps of ids 0 … at once, as many as there are up to @devices and @rules; the others are left
- * as they are. 0 or a negative errno.
+ * Sums over CPUs, of the first @ids ids; what has no counters yet is left as it is. 0 or a negative
+ * errno.
  */
-int counters_read(const struct counters *counters, struct gate_device_counters *ret_devices,
-		  uint32_t devices, struct gate_rule_counters *ret_rules, uint32_t rules);
+int counters_devices(const struct counters *counters, struct gate_device_counters *ret_sums,
+		     uint32_t ids);
+int counters_rules(const struct counters *counters, struct gate_rule_counters *ret_sums,
+		   uint32_t ids);
 
 void counters_close(struct counters *counters);
+
+/* The sums of all devices, by id: opened, read and closed. The caller frees them. As above. */
+int counters_of_devices(const struct state *state, const struct ids *ids,
+			struct gate_device_counters **ret_sums, uint32_t *ret_count);
 
 #endif

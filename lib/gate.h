@@ -99,4 +99,7 @@ int gate_status_bpf(const struct state *state, struct gate_status *ret_status);
  */
 bool gate_status_enforced(const struct gate_status *status);
 
+/* Index of the interface of that name, or -ENODEV. */
+int gate_status_find(const struct gate_status *status, const char *name);
+
 #endif

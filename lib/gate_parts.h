@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of the gate have in common: gate.c loads, gate_nft.c does without BPF, gate_shut.c. */
+/*
+ * What the files of the gate have in common: gate.c loads, and gate_interfaces.c for it; gate_nft.c does
+ * without BPF; gate_shut.c takes off.
+ */
 #ifndef ACLGATE_GATE_PARTS_H
 #define ACLGATE_GATE_PARTS_H
 
@@ -26,6 +29,9 @@ int gate_check_topology(const char *name, bool bpf, struct diag *diag);
  */
 int gate_fit_guard(const struct state *state, struct guard *guard, uint8_t mark_bit,
 		   struct diag *diag);
+
+/* Takes our programs off it. */
+int gate_detach(const struct state *state, const struct gate_interface *interface);
 
 /* Detaches from the interface of a slot, and forgets it. */
 int gate_release(const struct state *state, uint32_t slot);

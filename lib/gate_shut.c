@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "mem.h"
 #include "nft_gate.h"
+#include "older.h"
 #include "registry.h"
 
 int gate_fail(struct diag *diag, int error, const char *what)
@@ -28,7 +29,7 @@ int gate_may_look(const struct state *state, struct diag *diag)
 	return error;
 }
 
-static int detach(const struct state *state, const struct gate_interface *interface)
+int gate_detach(const struct state *state, const struct gate_interface *interface)
 {
 	int error = 0;
 
@@ -37,6 +38,7 @@ static int detach(const struct state *state, const struct gate_interface *interf
 						 direction);
 
 		error = interface->ifindex ? hook_detach(&hook) : 0;
+		older_detach_early(&hook);
 		if (!error)
 			error = hook_detach_early(&hook);
 	}
@@ -50,7 +52,7 @@ int gate_release(const struct state *state, uint32_t slot)
 	int error = names < 0 ? names : kernel_map_get(names, &slot, &interface);
 
 	if (!error && interface.name[0])
-		error = detach(state, &interface);
+		error = gate_detach(state, &interface);
 	return error ? error : kernel_map_put(names, &slot, &nothing);
 }
 
@@ -79,7 +81,7 @@ static int detach_forgotten(const struct state *state)
 		struct gate_interface interface = { .ifindex = all[i].if_index };
 
 		strncpy(interface.name, all[i].if_name, sizeof(interface.name) - 1);
-		error = detach(state, &interface);
+		error = gate_detach(state, &interface);
 	}
 	if (all)
 		if_freenameindex(all);
@@ -95,7 +97,10 @@ int gate_detach_all(const struct state *state)
 		error = gate_release(state, slot);
 	if (!error)
 		error = detach_forgotten(state);
-	return error ? error : kernel_unpin(state->pins);
+	if (error)
+		return error;
+	older_unpin(state);
+	return kernel_unpin(state->pins);
 }
 
 bool gate_names(const struct table *table, const char *interface)

@@ -192,6 +192,14 @@ int gate_status_bpf(const struct state *state, struct gate_status *ret_status)
 	return !error && ret_status->backend != BACKEND_BPF ? -EOPNOTSUPP : error;
 }
 
+int gate_status_find(const struct gate_status *status, const char *name)
+{
+	for (size_t i = 0; i < status->interfaces_count; i++)
+		if (!strcmp(status->interfaces[i].interface.name, name))
+			return (int)i;
+	return -ENODEV;
+}
+
 bool gate_status_enforced(const struct gate_status *status)
 {
 	if (!status->generation.number || !status->interfaces_count ||

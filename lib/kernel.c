@@ -80,49 +80,13 @@ int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words)
 
 	if (cpus < 0)
 		return cpus;
-	values = mem_alloc((size_t)cpus * words * sizeof(*values));
+	values = mem_alloc_raw((size_t)cpus * words * sizeof(*values));
 	if (bpf_map_lookup_elem(map, &key, values))
 		return -errno;
 	memset(ret_sums, 0, words * sizeof(*ret_sums));
-	for (size_t i = 0; i < (size_t)cpus * words; i++)
-		ret_sums[i % words] += values[i];
-	return 0;
-}
-
-static void add_up(const uint64_t *values, size_t all, uint64_t *ret_sums, size_t words)
-{
-	memset(ret_sums, 0, words * sizeof(*ret_sums));
-	for (size_t i = 0; i < all; i += words)
-		for (size_t word = 0; word < words; word++)
-			ret_sums[word] += values[i + word];
-}
-
-#define SUMMED_BYTES (64 * 1024) /* of all CPUs, that one call of the kernel hands over */
-
-int kernel_map_sum_all(int map, uint32_t count, uint64_t *ret_sums, size_t words)
-{
-	int cpus = libbpf_num_possible_cpus();
-	size_t element = cpus > 0 ? (size_t)cpus * words : 0;
-	uint32_t slice, position, done;
-	_free_ uint64_t *values = NULL;
-	_free_ uint32_t *keys = NULL;
-
-	if (cpus < 0)
-		return cpus;
-	slice = (uint32_t)(SUMMED_BYTES / (element * sizeof(*values)));
-	slice = slice ? slice : 1;
-	values = mem_alloc_raw(slice * element * sizeof(*values));
-	keys = mem_alloc_raw(slice * sizeof(*keys));
-	for (uint32_t first = 0; first < count; first += done) {
-		done = count - first < slice ? count - first : slice;
-		if (bpf_map_lookup_batch(map, first ? &position : NULL, &position, keys, values,
-					 &done, NULL) &&
-		    (errno != ENOENT || first + done < count))
-			return -errno;
-		for (uint32_t i = 0; i < done; i++)
-			add_up(values + i * element, element, ret_sums + (first + i) * words,
-			       words);
-	}
+	for (size_t cpu = 0; cpu < (size_t)cpus; cpu++)
+		for (size_t i = 0; i < words; i++)
+			ret_sums[i] += values[cpu * words + i];
 	return 0;
 }
 
@@ -150,9 +114,9 @@ static const struct {
 	[TABLE_FRAGMENTS] = { "fragments", BPF_MAP_TYPE_HASH, sizeof(struct gate_fragment_key),
 			      sizeof(struct gate_fragment), 0 },
 	[TABLE_DEVICES] = { "device_counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
-			    sizeof(struct gate_device_counters), 0 },
+			    sizeof(struct gate_device_block), 0 },
 	[TABLE_RULES] = { "rule_counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
-			  sizeof(struct gate_rule_counters), 0 },
+			  sizeof(struct gate_rule_block), 0 },
 	[TABLE_FLOWS6] = { "flows6", BPF_MAP_TYPE_HASH, sizeof(struct gate_flow6_key),
 			   sizeof(struct gate_flow), 0 },
 };
@@ -520,29 +484,33 @@ void kernel_programs_close(struct kernel_programs *programs)
 		close(programs->early);
 }
 
-static const char *const other_maps[] = { "generations", "active", "collector",	 "device_states",
-					  "totals",	 "events", "interfaces", "clocks" };
+/* `interfaces` is the last: while it is there, so may the others be (lib/older.c). */
+static const char *const other_maps[] = { "generations", "active",	  "secret",
+					  "collector",	 "device_states", "totals",
+					  "events",	 "clocks",	  "interfaces" };
 
 static int unpin(const char *pins, const char *name)
 {
 	_free_ char *path = mem_printf("%s/%s", pins, name);
 
-	return unlink(path) ? -errno : 0;
+	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
-/* A map that is pinned as NAME, and inner ones that are pinned as NAME_0, NAME_1 … */
-static int unpin_table(const char *pins, const char *name)
+/*
+ * A map that is pinned as NAME, and inner ones as NAME_0, NAME_1 …: from the last, so that whoever dies
+ * here leaves no gap.
+ */
+static int unpin_table(const char *pins, enum kernel_table table)
 {
-	int error = unpin(pins, name);
+	const bool has_chunks = table == TABLE_DEVICES || table == TABLE_RULES;
+	int error = 0;
 
-	for (unsigned int i = 0; !error || error == -ENOENT; i++) {
-		_free_ char *inner = mem_printf("%s_%u", name, i);
+	for (unsigned int i = has_chunks ? GATE_CHUNKS_MAX : 0; i-- && !error;) {
+		_free_ char *inner = mem_printf("%s_%u", tables[table].name, i);
 
 		error = unpin(pins, inner);
-		if (error == -ENOENT)
-			return 0;
 	}
-	return error;
+	return error ? error : unpin(pins, tables[table].name);
 }
 
 /*
@@ -554,12 +522,9 @@ int kernel_unpin(const char *pins)
 	int error = 0;
 
 	for (int table = TABLE_MAX - 1; table >= 0 && !error; table--)
-		error = unpin_table(pins, tables[table].name);
-	for (size_t i = 0; i < ARRAY_SIZE(other_maps) && !error; i++) {
+		error = unpin_table(pins, (enum kernel_table)table);
+	for (size_t i = 0; i < ARRAY_SIZE(other_maps) && !error; i++)
 		error = unpin(pins, other_maps[i]);
-		if (error == -ENOENT)
-			error = 0;
-	}
 	if (!error && rmdir(pins) && errno != ENOENT && errno != ENOTEMPTY)
 		error = -errno;
 	return error;

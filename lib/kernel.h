@@ -37,9 +37,6 @@ int kernel_cpus(void);
 /* Sums a per-CPU value that consists of @words counters. */
 int kernel_map_sum(int map, uint32_t key, uint64_t *ret_sums, size_t words);
 
-/* The same of the first @count elements of an array, by few calls: ret_sums[count][words]. */
-int kernel_map_sum_all(int map, uint32_t count, uint64_t *ret_sums, size_t words);
-
 /* Maps of maps, and what is in them: tables of a generation, shards, chunks of counters. */
 enum kernel_table {
 	TABLE_HOSTS4,

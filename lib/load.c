@@ -13,17 +13,10 @@
 #include "digest.h"
 #include "load_parts.h"
 #include "mem.h"
+#include "older.h"
 #include "pending.h"
 
 static const char *const copies[] = { LOAD_INVENTORY, LOAD_POLICY, WANTED_OPTIONS, WANTED_GUARDED };
-
-static bool is_guarded(const struct gate_status *status, const char *name)
-{
-	for (size_t i = 0; i < status->interfaces_count; i++)
-		if (!strcmp(status->interfaces[i].interface.name, name))
-			return true;
-	return false;
-}
 
 /* What is guarded from now on: what the policy says, and what no policy did: it was shut by hand. */
 static void want_guarded(const struct state *state, const struct table *table,
@@ -31,6 +24,7 @@ static void want_guarded(const struct state *state, const struct table *table,
 {
 	struct gate_status before = {};
 	struct guard_status guard;
+	struct registry older;
 
 	wanted->guarded_count = 0;
 	for (size_t i = 0; i < table->interfaces_count; i++)
@@ -38,9 +32,14 @@ static void want_guarded(const struct state *state, const struct table *table,
 	if (guard_read(0, &guard))
 		return;
 	gate_status(state, &before); /* or nothing is loaded */
-	for (size_t i = 0; i < guard.guard.count; i++)
-		if (!is_guarded(&before, guard.guard.places[i].name))
-			wanted_guard(wanted, guard.guard.places[i].name);
+	older_registry(state, &older);
+	for (size_t i = 0; i < guard.guard.count; i++) {
+		const char *name = guard.guard.places[i].name;
+
+		if (gate_status_find(&before, name) < 0 &&
+		    registry_find(&older, name) == GATE_GUARDED_MAX)
+			wanted_guard(wanted, name);
+	}
 }
 
 static int prepare_text(const struct state *state, const char *name, char *text)

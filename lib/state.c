@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "mem.h"
 
 static const char *from_environment(const char *variable, const char *otherwise)
@@ -21,8 +23,12 @@ static const char *from_environment(const char *variable, const char *otherwise)
 
 struct state state_get(void)
 {
+	static char pins[PATH_MAX];
+
+	snprintf(pins, sizeof(pins), "%s/v%d",
+		 from_environment("ACLGATE_PIN_DIR", "/sys/fs/bpf/aclgate"), GATE_LAYOUT);
 	return (struct state){
-		.pins = from_environment("ACLGATE_PIN_DIR", "/sys/fs/bpf/aclgate/v2"),
+		.pins = pins,
 		.dir = from_environment("ACLGATE_STATE_DIR", "/var/lib/aclgate"),
 		.run = from_environment("ACLGATE_RUN_DIR", "/run/aclgate"),
 	};

@@ -2,7 +2,7 @@
 /*
  * Where things are kept, and by whom they are changed: one writer at a time, who holds the lock.
  *
- *   pins	$ACLGATE_PIN_DIR	/sys/fs/bpf/aclgate/v2	the gate itself
+ *   pins	$ACLGATE_PIN_DIR/v3	/sys/fs/bpf/aclgate/v3	the gate itself, by GATE_LAYOUT
  *   state	$ACLGATE_STATE_DIR	/var/lib/aclgate	policy, inventory and ids as loaded
  *   run	$ACLGATE_RUN_DIR	/run/aclgate		the lock
  */

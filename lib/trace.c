@@ -12,14 +12,6 @@
 #include "generation.h"
 #include "mem.h"
 
-int trace_interface(const struct gate_status *status, const char *name)
-{
-	for (size_t i = 0; i < status->interfaces_count; i++)
-		if (!strcmp(status->interfaces[i].interface.name, name))
-			return (int)i;
-	return -ENODEV;
-}
-
 bool trace_is_running_build(const struct gate_status *status, size_t interface)
 {
 	const struct gate_interface *running = &status->interfaces[interface].interface;
@@ -37,7 +29,7 @@ static struct origin origin_guarded(const struct gate_status *status, size_t int
 int trace_origin_named(const struct gate_status *status, const char *name,
 		       struct origin *ret_origin)
 {
-	int interface = trace_interface(status, name);
+	int interface = gate_status_find(status, name);
 	uint32_t ifindex = if_nametoindex(name);
 
 	if (!strcmp(name, "self"))
@@ -56,7 +48,7 @@ static int guarded_of(const struct table *table, const struct gate_status *statu
 {
 	for (size_t slot = 0; slot < table->interfaces_count; slot++)
 		if (speaks & 1u << slot)
-			return trace_interface(status, table->interfaces[slot]);
+			return gate_status_find(status, table->interfaces[slot]);
 	return -ENODEV;
 }
 
@@ -187,7 +179,7 @@ static int find_slots(const struct gate_status *status, const struct table *tabl
 	int error = 0;
 
 	for (size_t i = 0; i < table->interfaces_count; i++) {
-		int interface = trace_interface(status, table->interfaces[i]);
+		int interface = gate_status_find(status, table->interfaces[i]);
 
 		if (interface >= 0) {
 			slots[i] = status->interfaces[interface].slot;

@@ -44,9 +44,6 @@ struct origin trace_origin_of(const struct table *table, const struct gate_statu
 bool trace_meet(const struct table *table, const struct gate_status *status,
 		const struct origin *origin, address_t dst, struct meeting *ret_meeting);
 
-/* Index into status->interfaces, or -ENODEV. */
-int trace_interface(const struct gate_status *status, const char *name);
-
 /* Is what runs there this very build? Otherwise answers may differ from it. */
 bool trace_is_running_build(const struct gate_status *status, size_t interface);
 

@@ -91,7 +91,7 @@ class Gate(Variant):
         self._change("load", self.file)
 
     def unload(self):
-        if self.pins.exists():
+        if list(self.pins.glob("v*")):
             self._change("unload", "--open")
 
     def status(self):

@@ -321,10 +321,11 @@ uint32_t bench_rule(uint32_t number)
 
 uint64_t bench_rule_packets(uint32_t rule)
 {
-	struct gate_rule_counters sum;
+	struct gate_rule_counters sums[GATE_CHUNK] = {};
 
-	require(!counters_rule(&bench.counters, rule, &sum), "the counters of a rule");
-	return sum.packets;
+	require(!counters_rules(&bench.counters, sums, ARRAY_SIZE(sums)),
+		"the counters of the rules");
+	return sums[rule].packets;
 }
 
 /* What the counters say at one moment. */
@@ -338,15 +339,18 @@ struct tally {
 
 static void tally_read(struct tally *tally)
 {
+	struct gate_rule_counters rules[RULES_MAX] = {};
+
 	tally->count = ids_last(&bench.ids, IDS_DEVICE) + 1;
-	for (uint32_t id = 0; id < tally->count; id++)
-		require(!counters_device(&bench.counters, id, &tally->devices[id]),
-			"the counters of a device");
+	require(!counters_devices(&bench.counters, tally->devices, tally->count),
+		"the counters of the devices");
 	tally->rules_count = ids_last(&bench.ids, IDS_RULE) + 1;
 	if (tally->rules_count > RULES_MAX)
 		tally->rules_count = RULES_MAX;
+	require(!counters_rules(&bench.counters, rules, tally->rules_count),
+		"the counters of the rules");
 	for (uint32_t id = 0; id < tally->rules_count; id++)
-		tally->rules[id] = bench_rule_packets(id);
+		tally->rules[id] = rules[id].packets;
 	tally->flows = bench_totals();
 }
 

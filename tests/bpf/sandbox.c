@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "mem.h"
 
 #define BPF_FS	     "/sys/fs/bpf"
@@ -26,6 +27,7 @@
 
 /* Directories of a sandbox; what is inside comes before what is around. */
 enum directory {
+	DIRECTORY_LAYOUT, /* of the pins */
 	DIRECTORY_PINS,
 	DIRECTORY_STATE,
 	DIRECTORY_RUN,
@@ -37,6 +39,8 @@ enum directory {
 static char *path_of(enum directory directory, long owner)
 {
 	switch (directory) {
+	case DIRECTORY_LAYOUT:
+		return mem_printf(BPF_FS "/" NAME "%ld/v%d", owner, GATE_LAYOUT);
 	case DIRECTORY_PINS:
 		return mem_printf(BPF_FS "/" NAME "%ld", owner);
 	case DIRECTORY_STATE:

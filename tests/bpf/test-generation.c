@@ -304,6 +304,29 @@ START_TEST(no_policy)
 }
 END_TEST
 
+/* Devices with new names, until there are some in the second block of counters. */
+START_TEST(blocks)
+{
+	static const struct packet packet = TCP(IMAC, VPS, 40000, 3000, SYN);
+	uint32_t id = 0;
+
+	for (unsigned int i = 0; id < GATE_DEVICES_A_BLOCK + 2; i++) {
+		_free_ char *name = mem_printf("late%u", i);
+		_free_ char *text = mem_printf(
+			"{ \"devices\": { \"%s\": { \"addresses\": [ \"10.77.0.2\" ] } },"
+			" \"acls\": [] }",
+			name);
+		struct verdict verdict;
+
+		ck_assert_int_eq(bench_load_text(text), 0);
+		id = bench_device(name);
+		bench_run(&packet, AT_INGRESS, &(struct form){ 4, 0 }, 0, &verdict);
+		ck_assert_uint_eq(verdict.bookings, 1);
+		ck_assert_uint_eq(verdict.device, id);
+	}
+}
+END_TEST
+
 Suite *generation_suite(void)
 {
 	Suite *suite = suite_create("generation");
@@ -325,6 +348,7 @@ Suite *generation_suite(void)
 	tcase_add_test(tcase, broken_policy);
 	tcase_add_test(tcase, unpublished);
 	tcase_add_test(tcase, expiry);
+	tcase_add_test(tcase, blocks);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

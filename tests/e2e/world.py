@@ -47,6 +47,10 @@ def end(process, how=signal.SIGTERM, timeout=5.0):
         raise AssertionError(f"{process.args[-1]} does not end") from None
 
 
+# Pins are in a folder of their layout: GATE_LAYOUT.
+LAYOUT = "v3"
+
+
 def pin_folder(prefix):
     return pathlib.Path(f"/sys/fs/bpf/aclgate-{prefix.rstrip('-')}")
 
@@ -97,7 +101,7 @@ class World(Network):
 
     @property
     def pins(self):
-        return self._pins
+        return self._pins / LAYOUT
 
     @property
     def state(self):

@@ -568,17 +568,17 @@ char *rig_check(const struct naive *naive)
 
 struct rig_tally rig_tally(void)
 {
+	struct gate_device_counters devices[DEVICES_MAX + 1] = {};
 	struct rig_tally tally = {};
 
+	require(!counters_devices(&rig.counters, devices, ARRAY_SIZE(devices)), "counters");
 	for (uint32_t id = 0; id <= DEVICES_MAX; id++) {
-		struct gate_device_counters sum;
-
-		require(!counters_device(&rig.counters, id, &sum), "counters");
 		for (int direction = 0; direction < DIRECTION_MAX; direction++) {
-			tally.passed += sum.passed_packets[direction];
-			tally.audited += sum.audited_packets[direction];
+			tally.passed += devices[id].passed_packets[direction];
+			tally.audited += devices[id].audited_packets[direction];
 			for (int reason = 0; reason < REASON_MAX; reason++)
-				tally.dropped[reason] += sum.dropped_packets[direction][reason];
+				tally.dropped[reason] +=
+					devices[id].dropped_packets[direction][reason];
 		}
 	}
 	return tally;

@@ -53,12 +53,12 @@ START_TEST(places)
 		setenv("ACLGATE_STATE_DIR", environments[_i].value, 1);
 	state = state_get();
 	ck_assert_str_eq(state.dir, environments[_i].dir);
-	ck_assert_str_eq(state.pins, "/sys/fs/bpf/aclgate/v2");
+	ck_assert_str_eq(state.pins, "/sys/fs/bpf/aclgate/v3");
 	ck_assert_str_eq(state.run, "/run/aclgate");
 	setenv("ACLGATE_PIN_DIR", "/pins", 1);
 	setenv("ACLGATE_RUN_DIR", "/runs", 1);
 	state = state_get();
-	ck_assert_str_eq(state.pins, "/pins");
+	ck_assert_str_eq(state.pins, "/pins/v3");
 	ck_assert_str_eq(state.run, "/runs");
 	ck_assert_str_eq(state.dir, environments[_i].dir);
 }
