@@ -57,6 +57,12 @@ struct packet {
 	__u8 hop_limit;
 };
 
+static __always_inline bool same_address(const struct gate_address *one,
+					 const struct gate_address *other)
+{
+	return one->word[0] == other->word[0] && one->word[1] == other->word[1];
+}
+
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04

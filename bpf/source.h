@@ -93,12 +93,6 @@ static __always_inline int bind_source(const struct gate_identity *src, __u8 fro
 	return src->speaks & places ? REASON_NONE : REASON_SPOOFED_SOURCE;
 }
 
-static __always_inline bool same_address(const struct gate_address *one,
-					 const struct gate_address *other)
-{
-	return one->word[0] == other->word[0] && one->word[1] == other->word[1];
-}
-
 /* Whom the policy means by this box's address on what leaves here, translated; nobody: as it was. */
 static __always_inline bool nat_device(const struct generation *generation, __u32 slot,
 				       __u8 version, struct gate_identity *identity)

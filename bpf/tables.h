@@ -46,71 +46,65 @@ static __always_inline const struct gate_settings *settings_get(__u32 slot)
 	return header ? &header->settings : NULL;
 }
 
-/* The entry with that key, or NULL; and whether the search ends with this line. */
-typedef void *in_line(void *line, const void *key, bool *ret_over);
+/* What an entry of a line is to a key. */
+enum match {
+	MATCH_OTHER,
+	MATCH_SAME,
+	MATCH_EMPTY, /* there is no entry: the search is over */
+};
 
-static __always_inline void *in_line4(void *line, const void *key, bool *ret_over)
+typedef enum match match(const void *entry, const void *key);
+
+static __always_inline enum match match_host4(const void *entry, const void *key)
 {
-	struct gate_line4 *here = line;
+	const struct gate_host4 *host = entry;
 
-	for (int i = 0; i < GATE_HOSTS4_A_LINE; i++) {
-		*ret_over = !here->hosts[i].identity.coarse;
-		if (*ret_over)
-			return NULL;
-		if (here->hosts[i].addr == *(const __be32 *)key)
-			return &here->hosts[i].identity;
-	}
-	return NULL;
+	if (!host->identity.coarse)
+		return MATCH_EMPTY;
+	return host->addr == *(const __be32 *)key ? MATCH_SAME : MATCH_OTHER;
 }
 
-static __always_inline void *in_line6(void *line, const void *key, bool *ret_over)
+static __always_inline enum match match_host6(const void *entry, const void *key)
 {
-	const struct gate_address *addr = key;
-	struct gate_line6 *here = line;
+	const struct gate_host6 *host = entry;
 
-	for (int i = 0; i < GATE_HOSTS6_A_LINE; i++) {
-		*ret_over = !here->hosts[i].identity.coarse;
-		if (*ret_over)
-			return NULL;
-		if (here->hosts[i].addr.word[0] == addr->word[0] &&
-		    here->hosts[i].addr.word[1] == addr->word[1])
-			return &here->hosts[i].identity;
-	}
-	return NULL;
+	if (!host->identity.coarse)
+		return MATCH_EMPTY;
+	return same_address(&host->addr, key) ? MATCH_SAME : MATCH_OTHER;
 }
 
-static __always_inline void *in_pair_line(void *line, const void *key, bool *ret_over)
+static __always_inline enum match match_opening(const void *entry, const void *key)
 {
+	const struct gate_opening *opening = entry;
 	const struct gate_pair *classes = key;
-	struct gate_pair_line *here = line;
 
-	for (int i = 0; i < GATE_OPENINGS_A_LINE; i++) {
-		*ret_over = !here->openings[i].ports.count;
-		if (*ret_over)
-			return NULL;
-		if (here->openings[i].classes.source == classes->source &&
-		    here->openings[i].classes.destination == classes->destination)
-			return &here->openings[i];
-	}
-	return NULL;
+	if (!opening->ports.count)
+		return MATCH_EMPTY;
+	if (opening->classes.source != classes->source ||
+	    opening->classes.destination != classes->destination)
+		return MATCH_OTHER;
+	return MATCH_SAME;
 }
 
-/* @table: an array of lines, of which a hash can name so many. */
+/* The entry with that key. @table: an array of lines, of which a hash can name so many. */
 static __always_inline void *lines_search(void *table, __u64 hash, __u32 lines, const void *key,
-					  in_line *in_line)
+					  __u32 size, match *match)
 {
 	__u32 number = hash_line(hash, lines);
-	void *found = NULL;
-	bool over = !table;
 
-	for (int i = 0; i < GATE_LINES_ASKED && !found && !over; i++, number++) {
+	for (int i = 0; i < GATE_LINES_ASKED && table; i++, number++) {
 		void *line = bpf_map_lookup_elem(table, &number);
 
 		if (!line)
 			return NULL;
-		found = in_line(line, key, &over);
+		for (__u32 at = 0; at + size <= GATE_LINE; at += size) {
+			enum match found = match(line + at, key);
+
+			if (found != MATCH_OTHER)
+				return found == MATCH_SAME ? line + at : NULL;
+		}
 	}
-	return found;
+	return NULL;
 }
 
 static __always_inline struct gate_identity *host4_find(const struct generation *generation,
@@ -118,11 +112,13 @@ static __always_inline struct gate_identity *host4_find(const struct generation 
 {
 	__u32 slot = generation->slot;
 	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
+	struct gate_host4 *host;
 
-	return header ? lines_search(bpf_map_lookup_elem(&hosts4, &slot),
-				     hash_host4(addr, &header->keys), header->lines[LINES_HOSTS4],
-				     &addr, in_line4) :
-			NULL;
+	if (!header)
+		return NULL;
+	host = lines_search(bpf_map_lookup_elem(&hosts4, &slot), hash_host4(addr, &header->keys),
+			    header->lines[LINES_HOSTS4], &addr, sizeof(*host), match_host4);
+	return host ? &host->identity : NULL;
 }
 
 static __always_inline struct gate_identity *host6_find(const struct generation *generation,
@@ -130,11 +126,13 @@ static __always_inline struct gate_identity *host6_find(const struct generation 
 {
 	__u32 slot = generation->slot;
 	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
+	struct gate_host6 *host;
 
-	return header ? lines_search(bpf_map_lookup_elem(&hosts6, &slot),
-				     hash_host6(addr, &header->keys), header->lines[LINES_HOSTS6],
-				     addr, in_line6) :
-			NULL;
+	if (!header)
+		return NULL;
+	host = lines_search(bpf_map_lookup_elem(&hosts6, &slot), hash_host6(addr, &header->keys),
+			    header->lines[LINES_HOSTS6], addr, sizeof(*host), match_host6);
+	return host ? &host->identity : NULL;
 }
 
 static __always_inline struct gate_opening *opening_find(const struct generation *generation,
@@ -143,10 +141,11 @@ static __always_inline struct gate_opening *opening_find(const struct generation
 	__u32 slot = generation->slot;
 	struct gate_generation *header = bpf_map_lookup_elem(&generations, &slot);
 
-	return header ? lines_search(bpf_map_lookup_elem(&pairs, &slot),
-				     hash_pair(classes, &header->keys), header->lines[LINES_PAIRS],
-				     classes, in_pair_line) :
-			NULL;
+	if (!header)
+		return NULL;
+	return lines_search(bpf_map_lookup_elem(&pairs, &slot), hash_pair(classes, &header->keys),
+			    header->lines[LINES_PAIRS], classes, sizeof(struct gate_opening),
+			    match_opening);
 }
 
 #endif
