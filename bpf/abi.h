@@ -91,7 +91,8 @@ struct gate_identity {
 	__u32 speaks; /* bit mask of GATE_FROM_…, and GATE_SPEAKS_REJECTED */
 };
 
-#define GATE_COARSE 0x80000000u
+#define GATE_COARSE   0x80000000u
+#define GATE_NO_CLASS 0xffffffffu /* neither fine nor coarse: no rule is about it */
 
 struct gate_prefix4 {
 	__u32 length; /* bits */

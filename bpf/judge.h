@@ -51,7 +51,11 @@ static __always_inline struct gate_identity *identity6(const struct generation *
 	return table ? bpf_map_lookup_elem(table, &key) : NULL;
 }
 
-/* An address that the policy does not name is in class 0, and may only speak outside. */
+/*
+ * An address that the policy does not name is in class 0, and may only speak outside. That class is
+ * of IPv6 and of IPv4, not of what is mapped from one into the other: tables have no entry for it,
+ * and no rule is about it.
+ */
 __noinline int identity_get(const struct generation *generation, __u8 version,
 			    const struct gate_address *addr, struct gate_identity *identity)
 {
@@ -65,6 +69,10 @@ __noinline int identity_get(const struct generation *generation, __u8 version,
 		found = identity6(generation, addr);
 	if (found)
 		*identity = *found;
+	else if (is_mapped(addr))
+		*identity = (struct gate_identity){ .fine = GATE_NO_CLASS,
+						    .coarse = GATE_NO_CLASS,
+						    .speaks = GATE_SPEAKS_OUTSIDE };
 	else
 		*identity = (struct gate_identity){ .coarse = GATE_COARSE,
 						    .speaks = GATE_SPEAKS_OUTSIDE };

@@ -63,6 +63,12 @@ static __always_inline bool same_address(const struct gate_address *one,
 	return one->word[0] == other->word[0] && one->word[1] == other->word[1];
 }
 
+/* IPv4 written as IPv6, ::ffff:a.b.c.d (RFC 4291, 2.5.5.2): on the wire it is nobody's. */
+static __always_inline bool is_mapped(const struct gate_address *addr)
+{
+	return !addr->word[0] && (__be32)addr->word[1] == bpf_htonl(0xffff);
+}
+
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04

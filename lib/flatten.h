@@ -43,7 +43,7 @@ struct pieces {
 
 /*
  * The part of @set, normalised, that is of @family. IPv6 goes on behind the IPv4-mapped addresses,
- * which are never on the wire.
+ * which nobody has: Linux drops a packet that comes from one (ip6_rcv_core in net/ipv6/ip6_input.c).
  */
 void pieces_of(const struct set *set, enum family family, struct pieces *ret_pieces);
 

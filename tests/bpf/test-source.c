@@ -225,6 +225,24 @@ START_TEST(mapped)
 }
 END_TEST
 
+/* Wherever the rest of IPv6 may be reached. The last address of all is in the class of the unnamed. */
+START_TEST(mapped_and_wide_rules)
+{
+	static const char web[] = "\"web4:443\", \"web6:443\"";
+	static const struct edit edits[] = {
+		{ web, "\"*:443\"" },
+		{ web, "\"::/0:443\"" },
+		{ web, "\"8000::/1:443\"" },
+		{ web, "\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:443\"" },
+	};
+	static const struct packet fetch = FETCH(SYN);
+
+	bench_load_edited("house.json", &edits[_i]);
+	bench_flows_clear();
+	ck_assert_int_eq(reason_of_mapped(&fetch, 24, AT_INGRESS), REASON_ACL);
+}
+END_TEST
+
 Suite *source_suite(void)
 {
 	Suite *suite = suite_create("source");
@@ -238,6 +256,7 @@ Suite *source_suite(void)
 	trials_add(tcase, from_lan, ARRAY_SIZE(from_lan), ANY_FORM);
 	trials_add(tcase, from_self, ARRAY_SIZE(from_self), ANY_FORM);
 	tcase_add_test(tcase, mapped);
+	tcase_add_loop_test(tcase, mapped_and_wide_rules, 0, 4);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }

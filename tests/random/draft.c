@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "reading.h"
+
 #define UDPLITE 136
 
 static void put(uint8_t *at, unsigned int value)
@@ -103,8 +105,8 @@ static size_t put_ipv6(const struct draft *draft, uint8_t *ip)
 
 	ip[0] = 6 << 4;
 	ip[7] = draft->hops;
-	address_bytes(draft->src, ip + 8);
-	address_bytes(draft->dst, ip + 24);
+	reading_bytes(draft->src, ip + 8);
+	reading_bytes(draft->dst, ip + 24);
 	for (size_t i = 0; i < draft->chain_count; i++)
 		at = put_extension(draft, draft->chain[i], &next, at);
 	if (draft->part)

@@ -5,7 +5,8 @@
 
 static bool holds(const struct prefix *prefix, address_t address)
 {
-	return address_is_ipv4(prefix->first) == address_is_ipv4(address) &&
+	return !reading_is_mapped(address) &&
+	       address_is_ipv4(prefix->first) == address_is_ipv4(address) &&
 	       address >= prefix->first && address <= prefix_last(prefix);
 }
 
@@ -86,7 +87,7 @@ enum reason opinion_bind(const struct who *who, enum origin from)
 
 static bool is_in(const struct set *set, address_t address)
 {
-	for (size_t i = 0; i < set->count; i++)
+	for (size_t i = 0; i < set->count && !reading_is_mapped(address); i++)
 		if (address >= set->ranges[i].first && address <= set->ranges[i].last)
 			return true;
 	return false;
@@ -147,5 +148,7 @@ bool opinion_table_agrees(const struct checked *checked, const struct who *src,
 		return reason == REASON_UNAPPROVED;
 	if (src->device == NOBODY && !src->own)
 		return reason == REASON_UNKNOWN_SOURCE;
+	if (reading_is_mapped(tuple->dst)) /* the table is not asked about those */
+		return !allowed;
 	return allowed ? reason == REASON_NONE && rule == table_rule : reason == REASON_ACL;
 }

@@ -3,11 +3,13 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 
 #define UDPLITE	  136
 #define ETHERNET  14
 #define ARP	  0x0806
-#define CHAIN_MAX 7 /* IPv6 extension headers that one may use */
+#define CHAIN_MAX 7				/* IPv6 extension headers that one may use */
+#define MAPPED	  ((address_t)0x5ca1ab1e << 96) /* no mutation of a byte or two makes it */
 
 /* The bytes of an IP packet that are not read yet. */
 struct cursor {
@@ -15,6 +17,25 @@ struct cursor {
 	size_t left;
 	bool quoted; /* cut off, maybe: lengths say nothing */
 };
+
+address_t reading_address(const uint8_t *bytes, unsigned int version)
+{
+	address_t address = address_from_bytes(bytes, version == 4 ? 4 : 16);
+
+	return version == 6 && address_is_ipv4(address) ? address | MAPPED : address;
+}
+
+void reading_bytes(address_t address, uint8_t bytes[16])
+{
+	address_bytes(address, bytes);
+	if (reading_is_mapped(address))
+		memset(bytes, 0, sizeof(uint32_t));
+}
+
+bool reading_is_mapped(address_t address)
+{
+	return address >= MAPPED && address_is_ipv4(address ^ MAPPED);
+}
 
 static unsigned int number(const uint8_t *at)
 {
@@ -70,8 +91,8 @@ static void read_ipv4(struct reading *reading, struct cursor *cursor)
 		complain(reading, REASON_MALFORMED);
 		return;
 	}
-	reading->tuple.src = address_from_bytes(ip + 12, 4);
-	reading->tuple.dst = address_from_bytes(ip + 16, 4);
+	reading->tuple.src = reading_address(ip + 12, 4);
+	reading->tuple.dst = reading_address(ip + 16, 4);
 	reading->tuple.protocol = ip[9];
 	reading->hops = ip[8];
 	reading->id = number(ip + 4);
@@ -129,17 +150,6 @@ static void read_extension(struct reading *reading, struct cursor *cursor, unsig
 		skip(cursor, header[1] * 8u + 8);
 }
 
-/*
- * Here an address that maps IPv4 into IPv6 (RFC 4291, 2.5.5.2) stands for the IPv4 address, and on
- * the wire for nobody: it is taken for one of the discard prefix (RFC 6666), which nobody has.
- */
-static address_t address6(const uint8_t *bytes)
-{
-	address_t address = address_from_bytes(bytes, 16);
-
-	return address_is_ipv4(address) ? address | (address_t)0x0100 << 112 : address;
-}
-
 static void read_ipv6(struct reading *reading, struct cursor *cursor)
 {
 	const uint8_t *ip = cursor->at;
@@ -150,8 +160,8 @@ static void read_ipv6(struct reading *reading, struct cursor *cursor)
 	}
 	if (!cursor->quoted)
 		cursor->left = 40 + number(ip + 4);
-	reading->tuple.src = address6(ip + 8);
-	reading->tuple.dst = address6(ip + 24);
+	reading->tuple.src = reading_address(ip + 8, 6);
+	reading->tuple.dst = reading_address(ip + 24, 6);
 	reading->tuple.protocol = ip[6];
 	reading->hops = ip[7];
 	skip(cursor, 40);

@@ -56,6 +56,14 @@ struct reading {
 /* @ethernet: a frame, not an IP packet. */
 struct reading reading_packet(const uint8_t *bytes, size_t size, bool ethernet);
 
+/*
+ * An address of the wire. Elsewhere one that maps IPv4 into IPv6 (RFC 4291, 2.5.5.2) stands for the
+ * IPv4 address; on the wire it is nobody's and in no rule, and reading_is_mapped() tells it.
+ */
+address_t reading_address(const uint8_t *bytes, unsigned int version);
+void reading_bytes(address_t address, uint8_t bytes[16]); /* the other way */
+bool reading_is_mapped(address_t address);
+
 /* Only the front of the quoted packet need be there. */
 struct reading reading_quote(const struct reading *error);
 

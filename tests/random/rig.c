@@ -361,7 +361,7 @@ void rig_clear(void)
 
 static address_t address_of(const struct gate_address *words, unsigned int version)
 {
-	return address_from_bytes((const uint8_t *)words, version == 4 ? 4 : 16);
+	return reading_address((const uint8_t *)words, version);
 }
 
 /* As @naive calls it: from the side that opened it. */
@@ -373,8 +373,8 @@ static struct tuple tuple_of(enum sharded kind, const void *bytes, const struct 
 	struct tuple tuple = { .role = ROLE_PLAIN };
 
 	if (kind == FLOWS4) {
-		tuple.src = address_from_bytes((const uint8_t *)&v4->addr[opener], 4);
-		tuple.dst = address_from_bytes((const uint8_t *)&v4->addr[!opener], 4);
+		tuple.src = reading_address((const uint8_t *)&v4->addr[opener], 4);
+		tuple.dst = reading_address((const uint8_t *)&v4->addr[!opener], 4);
 	} else {
 		tuple.src = address_of(&v6->addr[opener], 6);
 		tuple.dst = address_of(&v6->addr[!opener], 6);

@@ -5,7 +5,9 @@
  *
  *   ACLGATE_TEST_SEED=… random-tests PART
  *
- * repeats it. ACLGATE_TEST_PACKETS says how many packets there are at least.
+ * begins with the same policies and packets. It is not the same run to its end: the clock goes on,
+ * and which flows there still are decides what comes next. ACLGATE_TEST_PACKETS says how many
+ * packets there are at least.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -409,6 +409,13 @@ static void next_part(struct traffic *traffic, const struct naive *naive, struct
 		(traffic->parts_count - at) * sizeof(*traffic->parts));
 }
 
+/* As if it were IPv4 in IPv6: ::ffff:a.b.c.d. */
+static void map(uint8_t *address)
+{
+	memset(address, 0, 10);
+	memset(address + 10, 0xff, 2);
+}
+
 /* Headers are hit more often than what is behind, and by numbers that mean something. */
 static void mutate(struct scene *scene)
 {
@@ -418,6 +425,8 @@ static void mutate(struct scene *scene)
 	size_t size = scene->meeting.size;
 
 	scene->honest = false;
+	if (!address_is_ipv4(scene->draft.src) && dice_once_in(10))
+		map(scene->bytes + link + (dice_once_in(2) ? 8 : 24));
 	for (unsigned int i = 0, count = dice(3); i < count; i++) {
 		unsigned int span = (unsigned int)(size - link);
 		size_t at = link + dice(dice_once_in(2) && span > 24 ? 24 : span);
