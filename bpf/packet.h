@@ -519,6 +519,8 @@ static __always_inline int packet_quoted(struct __sk_buff *skb, const struct pac
 		quoted->dst.word[0] = ip.dst;
 		quoted->protocol = ip.protocol;
 		quoted->transport = at + (ip.version_ihl & 0xf) * 4;
+		if (quoted->transport > error->end)
+			return REASON_MALFORMED;
 		quoted->fragment_id = ip.id;
 		quoted->fragment_at = (bpf_ntohs(ip.fragment) & IPV4_OFFSET) * 8;
 		quoted->fragment = fragment_of(quoted->fragment_at,

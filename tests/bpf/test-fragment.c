@@ -168,6 +168,9 @@ static const struct trial protocols[] = {
 		QUERY_PART(24, LAST, 10))), ANSWERS, QUERIED },
 	{ "ICMP error about the last, its first one is not known", IN(ABOUT(ASPIRE, IMAC, TOO_BIG,
 		QUERY_PART(24, LAST, 10))), FRAGMENTED, BEFORE(IN(WHOLE_QUERY)) },
+	{ "ICMP error about the last, whose header is longer than what is there",
+		IN(ABOUT(ASPIRE, IMAC, TOO_BIG, QUERY_PART(24, LAST, 10, LIES({ HEADER_WORDS, 15 })))),
+		MALFORMED, QUERIED, .only = IPV4 },
 	{ "ICMP error about the last, from a third device", IN(ABOUT(AZURE, IMAC, TOO_BIG,
 		QUERY_PART(24, LAST, 10))), NO_STATE, QUERIED },
 };
