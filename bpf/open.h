@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* 7. May this packet, which is part of no flow, open one? */
+/* 7. May this packet, which is part of no flow, open one? And the flow that it makes. */
 #ifndef ACLGATE_OPEN_H
 #define ACLGATE_OPEN_H
 
+#include "flow.h"
 #include "judge.h"
 #include "source.h"
 
@@ -53,6 +54,77 @@ static __always_inline int judge_new(struct judgement *judgement, struct credit 
 		return REASON_NO_STATE; /* it asks for no connection: it is a stray part of one */
 	judgement->rule = credit->rule;
 	return reason;
+}
+
+/* The flow that this packet makes, and who is on its other side. */
+__noinline int found_flow(const struct judgement *judgement, const struct credit *credit,
+			  enum flow_kind kind, __u32 destination)
+{
+	struct gate_flow flow;
+	struct flow_key key;
+	__u8 side, from;
+
+	if (!judgement || !credit)
+		return REASON_MAP_ERROR;
+	key = judgement->key;
+	side = key.side & 1;
+	from = judgement->nat_as ? GATE_FROM_UNKNOWN : judgement->from; /* as in bind_side() */
+	flow = (struct gate_flow){
+		.stamp = GATE_STAMP(judgement->generation.number, key.tag,
+				    side ? GATE_FROM_UNKNOWN : from,
+				    side ? from : GATE_FROM_UNKNOWN),
+		.last = judgement->now,
+		.expires = credit->expires,
+		.rule = credit->rule,
+		.device = { side ? destination : judgement->src.device,
+			    side ? judgement->src.device : destination },
+		.owner = kind == FLOW_LEARNED ? judgement->payer : judgement->src.device,
+		.opener = side,
+		.kind = kind,
+		.slot = own_slot,
+	};
+
+	return flow_create(&key, &flow, settings_get(judgement->generation.slot));
+}
+
+/* 7. A new flow. */
+static __noinline int open_flow(struct judgement *judgement)
+{
+	struct gate_identity dst = {};
+	struct credit credit = {};
+	int reason = bind_packet(judgement);
+
+	if (!reason)
+		reason = judge_new(judgement, &credit, &dst);
+	if (reason)
+		return reason;
+	judgement->opened = true;
+	if (dry)
+		return flow_quota_check(&judgement->key, judgement->src.device,
+					settings_get(judgement->generation.slot));
+	return found_flow(judgement, &credit, judgement->nat_as ? FLOW_NAT_AS : FLOW_JUDGED,
+			  dst.device);
+}
+
+/*
+ * E1. One of ours let this packet in, and no flow has its addresses: they were translated since.
+ * The answers will have them too.
+ */
+static __noinline int learn_flow(struct judgement *judgement)
+{
+	const struct packet *packet = &judgement->packet;
+	struct credit credit = { .expires = GATE_NEVER };
+	struct gate_identity dst = {};
+
+	if (!judgement->learn || is_later_fragment(packet) || packet->kind == KIND_ECHO_REPLY ||
+	    packet->kind == KIND_ICMP_OTHER)
+		return REASON_NO_STATE;
+	identity_get(&judgement->generation, packet->version, &packet->src, &judgement->src);
+	identity_get(&judgement->generation, packet->version, &packet->dst, &dst);
+	judgement->device = judgement->src.device;
+	if (dry)
+		return REASON_NONE;
+	return found_flow(judgement, &credit, FLOW_LEARNED, dst.device);
 }
 
 #endif

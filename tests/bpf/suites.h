@@ -14,7 +14,7 @@ Suite *fast_suite(void);       /* bpf/fast.h: the short way of the same packets 
 Suite *early_suite(void);      /* bpf/early.h: what XDP takes */
 Suite *judge_suite(void);      /* bpf/judge.h: ports, and rules over very many devices */
 Suite *source_suite(void);     /* bpf/gate.bpf.c: who speaks where, in both directions */
-Suite *error_suite(void);      /* bpf/gate.bpf.c: ICMP errors */
+Suite *error_suite(void);      /* bpf/error.h: ICMP errors */
 Suite *fragment_suite(void);   /* bpf/fragment.h: parts of datagrams */
 Suite *link_suite(void);       /* bpf/link.h: what an Ethernet link needs */
 Suite *nat_suite(void);	       /* learned flows, natAs */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* bpf/gate.bpf.c: an ICMP error passes only when it is about a flow, and from somebody in it. */
+/* bpf/error.h: an ICMP error passes only when it is about a flow, and from somebody in it. */
 #include "mem.h"
 #include "suites.h"
 #include "trial.h"

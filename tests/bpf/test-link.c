@@ -149,7 +149,7 @@ static const struct trial leaving[] = {
 	{ "solicitation, hop limit 254", FROM_SELF(ICMP(ROUTER, ALL_NODES, SOLICIT,
 		.hops = 254)), NO_STATE },
 	{ "solicitation as a fragment", FROM_SELF(NEIGHBOUR(ROUTER, ALL_NODES, SOLICIT,
-		FIRST(7))), NO_STATE },
+		FIRST(7))), UNIDENTIFIED },
 	{ "forwarded solicitation", FORWARDED(NEIGHBOUR(IMAC, ALL_NODES, SOLICIT)), NO_STATE },
 	{ "forwarded solicitation, unmarked", UNMARKED(NEIGHBOUR(IMAC, ALL_NODES, SOLICIT)),
 		NO_STATE },

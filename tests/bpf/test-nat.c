@@ -355,6 +355,16 @@ static const struct trial published[] = {
 	{ "... about what nobody asked", FROM_LAN(CLOSED(ROUTER)), UNIDENTIFIED },
 };
 
+/* A load does not forget who has answered. */
+static const struct trial published_loads[] = {
+	{ "the answer of a container", FROM_LAN(ANSWER), PASSES, BEFORE(ASKED, FROM_LAN(ANSWER)),
+		.edit = { "imac:22", "imac:23" } },
+	{ "... that this box has answered itself", FROM_LAN(ANSWER), UNIDENTIFIED,
+		BEFORE(ASKED, FROM_SELF(ANSWER)), .edit = { "imac:22", "imac:23" } },
+	{ "this box goes on", FROM_SELF(ANSWER), PASSES, BEFORE(ASKED, FROM_SELF(ANSWER)),
+		.edit = { "imac:22", "imac:23" } },
+};
+
 static void setup_house(void)
 {
 	bench_open();
@@ -400,6 +410,8 @@ Suite *nat_suite(void)
 	tcase_set_timeout(policies, TIMEOUT);
 	trials_add_edited(policies, "lan.json", loads, ARRAY_SIZE(loads), ANY_FORM);
 	trials_add_edited(policies, "nat-as.json", nat_as_loads, ARRAY_SIZE(nat_as_loads),
+			  ANY_FORM);
+	trials_add_edited(policies, "house.json", published_loads, ARRAY_SIZE(published_loads),
 			  ANY_FORM);
 	tcase_add_test(policies, revoked_then_gone);
 	suite_add_tcase(suite, policies);

@@ -118,14 +118,24 @@ static bool is_own(const struct end *end)
 	return device && !strcmp(device, "router");
 }
 
+/* Atomic ones too (RFC 6946). */
+static bool is_fragment(const struct packet *packet)
+{
+	for (size_t i = 0; i < packet->extensions_count; i++)
+		if (packet->extensions[i].type == IPPROTO_FRAGMENT)
+			return true;
+	return packet->piece.is;
+}
+
 /*
  * Judged before: a fragment that brings the mark, and is not this box's, has only lost where it
  * came from.
  */
 static bool is_first(const struct hop *hop)
 {
-	return place_is_first(hop->place) && !(hop->place == AT_EGRESS_SELF_MARKED &&
-					       hop->packet.piece.is && !is_own(&hop->packet.src));
+	return place_is_first(hop->place) &&
+	       !(hop->place == AT_EGRESS_SELF_MARKED && is_fragment(&hop->packet) &&
+		 !is_own(&hop->packet.src));
 }
 
 static bool is_of_rule(const struct trial *trial)

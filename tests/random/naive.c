@@ -362,7 +362,7 @@ static enum reason still_allowed(struct trial *trial, struct naive_flow *flow)
 	}
 	trial->verdict.renewed = true;
 	flow->generation = naive->generation;
-	flow->by_self = false;
+	flow->by_self = flow->by_self && opinion_who(naive->checked, flow->tuple.dst).own;
 	flow->device[0] = src.device;
 	flow->device[1] = opinion_who(naive->checked, flow->tuple.dst).device;
 	return REASON_NONE;
@@ -571,6 +571,11 @@ static unsigned int judge_error(struct trial *trial)
 	return 1u << REASON_NONE;
 }
 
+static bool is_fragment(const struct reading *reading)
+{
+	return reading->version == 6 && (reading->part != PART_WHOLE || reading->atomic);
+}
+
 /* E1 … E4 */
 static void place(struct trial *trial)
 {
@@ -587,11 +592,12 @@ static void place(struct trial *trial)
 		if (judged)
 			trial->standing = meeting->mark & GATE_MARK_REPLY ? STANDING_REPLY :
 									    STANDING_PASSED;
-	} else if (meeting->from == FROM_SELF && judged && trial->reading.version == 6 &&
-		   trial->reading.part != PART_WHOLE &&
-		   !opinion_who(trial->naive->checked, trial->reading.tuple.src).own) {
-		trial->from = FROM_LOST;
-		trial->standing = STANDING_REPLY;
+	} else if (meeting->from == FROM_SELF && !meeting->sent && is_fragment(&trial->reading)) {
+		trial->from = FROM_ELSEWHERE;
+		if (judged && !opinion_who(trial->naive->checked, trial->reading.tuple.src).own) {
+			trial->from = FROM_LOST;
+			trial->standing = STANDING_REPLY;
+		}
 	}
 }
 

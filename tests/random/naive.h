@@ -18,6 +18,7 @@ struct meeting {
 	unsigned int slot; /* of the guarded interface: 0 is wg0, 1 is wg1 */
 	enum origin from;  /* egress: which interface it came in by; not FROM_LOST */
 	uint32_t mark;
+	bool sent; /* by a process: of this box it has a socket, which none of a test run has */
 };
 
 struct verdict {
@@ -30,6 +31,7 @@ struct verdict {
 	uint32_t rule;	 /* number, or NOBODY */
 	uint32_t device; /* of the sender, or NOBODY */
 	uint32_t mark;
+	bool sent; /* by a process: of this box it has a socket, which none of a test run has */
 };
 
 bool verdict_passes(const struct verdict *verdict);

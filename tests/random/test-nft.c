@@ -140,7 +140,8 @@ static struct opinion judge_part(struct run *run, size_t part)
 	struct meeting meeting = { .bytes = saying->parcel.bytes[part],
 				   .size = saying->parcel.sizes[part],
 				   .direction = DIRECTION_EGRESS,
-				   .from = saying->from };
+				   .from = saying->from,
+				   .sent = saying->from == FROM_SELF };
 	struct verdict verdict = { .reasons = 1u << REASON_NONE };
 	bool known = true, revoked = false;
 

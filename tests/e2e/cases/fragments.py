@@ -170,6 +170,59 @@ def _check_crafted_whole(world, report, version):
             assert bool(arrived) == some, f"{arrived} arrived"
 
 
+# ---------------------------------------------------------------- the box's own address
+
+PAD_TO_FRAGMENT = bytes([wire.FRAGMENT, 0, 1, 4, 0, 0, 0, 0])  # destination options, PadN
+
+
+def _unlike(world, sender, target, source, size):
+    """A datagram in two parts whose headers differ: put together, ip6_fragment() copies it, and the
+    copies have lost the interface. A small one is an atomic fragment then."""
+    address = target.address(6)
+    body = wire.udp_datagram(source, address, (SOURCE_PORT, PORT), bytes(size))
+    number = next(_identification)
+    cut = len(body) // 16 * 8  # neither is too large for a path that is known to be narrow
+    parts = [wire.fragment_header(wire.UDP, at, not at, number) + body[at:end]
+             for at, end in ((0, cut), (cut, len(body)))]  # fmt: skip
+    wire.send(sender.netns, wire.ip(source, address, wire.DESTINATION, PAD_TO_FRAGMENT + parts[0]))
+    wire.send(sender.netns, wire.ip(source, address, wire.FRAGMENT, parts[1]))
+
+
+def _arrive(world, sender, target, source, size):
+    """How many of three."""
+    with target.watch() as arrivals:
+        for _ in range(3):
+            _unlike(world, sender, target, source, size)
+            time.sleep(0.05)
+        time.sleep(0.2)
+        return len([one for one in arrivals.packets() if one.source == source
+                    and one.protocol in (wire.UDP, wire.FRAGMENT, wire.DESTINATION)])  # fmt: skip
+
+
+def _check_own_address(world, report):
+    """What has lost its interface is not what this box sends."""
+    windows, guest, imac = world.windows, world.guest, world.imac
+    world.load(policy(allow("router", f"{PC}:3000"), allow("imac", f"{PC}:3000"),
+                      interfaces=["wg0", "lan0"]), world.inventory())  # fmt: skip
+    with nftables(world.router.netns, TRACKING):
+        for size in (200, 1100, 1330):
+            with report.case(f"fragments: {size} bytes with unlike headers pass, if allowed"):
+                assert _arrive(world, imac, windows, imac.address(6), size), "nothing arrives"
+            with report.case(f"fragments: ... and not of a neighbour in the name of the router, {size} bytes"):
+                reason = "nat_unidentified"
+                with world.counts(device="unknown", direction="egress", reason=reason):
+                    arrived = _arrive(world, guest, windows, ROUTER_LAN[6], size)
+                assert not arrived, f"{arrived} arrived"
+        for size in (100, BIG):
+            with report.case(f"fragments: {size} bytes of the router itself arrive IPv6"):
+                with windows.watch() as arrivals, world.router.netns.socket(
+                    socket.AF_INET6, socket.SOCK_DGRAM
+                ) as sender:
+                    sender.sendto(bytes(size), (windows.address(6), PORT))
+                    time.sleep(0.2)
+                    assert any(one.source == ROUTER_LAN[6] for one in arrivals.packets()), "nothing"
+
+
 def _check(world, report, how, version):
     _check_big(world, report, how, version)
     _check_tcp(world, report, how, version)
@@ -192,3 +245,4 @@ def run(world, report):
     with world.serve(ports=[PORT, REFUSED]):
         for interfaces in (["wg0"], ["wg0", "lan0"]):
             _check_guarded(world, report, interfaces)
+        _check_own_address(world, report)
