@@ -234,6 +234,14 @@ static const char *const not_internet[] = {
 	"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3",
 };
 
+/* Nor are devices and this box, whatever their addresses: who may call the world may not call them. */
+static void append_known(const struct inventory *inventory, struct set *set)
+{
+	for (size_t i = 0; i < inventory->owners_count; i++)
+		if (!inventory->owners[i].route)
+			set_append_prefix(set, &inventory->owners[i].prefix);
+}
+
 static int select_internet(const struct selection *selection)
 {
 	_set_ struct set internet = {}, other = {}, result = {};
@@ -253,6 +261,7 @@ static int select_internet(const struct selection *selection)
 		prefix_parse(not_internet[i], &prefix);
 		set_append_prefix(&other, &prefix);
 	}
+	append_known(selection->inventory, &other);
 	set_normalise(&other);
 	result = set_subtract(&internet, &other);
 	set_append_set(selection->set, &result);
