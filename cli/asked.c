@@ -27,6 +27,13 @@ static int name_to_set(const struct inventory *inventory, const char *name, enum
 			   name);
 		return -EINVAL;
 	}
+	if (!error && !set->count && !inventory->box) {
+		diag_error(diag, PLACE_NONE,
+			   "\"%s\" has no address in these files: what is loaded knows those that "
+			   "WireGuard tells",
+			   name);
+		return -EINVAL;
+	}
 	return error;
 }
 
@@ -150,9 +157,12 @@ enum exit_code asked_policy(const struct options *options, const struct box *box
 		return EXIT_DONE;
 	if (checked->diag.errors) {
 		print_diag(&checked->diag, &checked->sources);
-		return EXIT_REJECTED;
+		return EXIT_USAGE;
 	}
-	print_error("%s: %s%s", unreadable, strerror(-error),
-		    options->policy ? "" : " (is a policy loaded? --policy asks a file)");
-	return (enum exit_code)exit_code_of(error);
+	if (error == -ENOENT && !options->policy) {
+		print_error("nothing is loaded; --policy asks a file");
+		return EXIT_UNENFORCED;
+	}
+	print_error("%s: %s", unreadable, strerror(-error));
+	return exit_code_of(error) == EXIT_PRIVILEGE ? EXIT_PRIVILEGE : EXIT_USAGE;
 }

@@ -37,8 +37,8 @@ void asked_free(struct asked *asked);
 
 /*
  * The policy to ask: the file that was given, or the copies of what is loaded. @box: NULL offline.
- * Returns EXIT_DONE, or another exit code, and then what is wrong was told. In any case the caller
- * frees what is in @checked.
+ * Returns EXIT_DONE, or another exit code, and then what is wrong was told: never EXIT_REJECTED, which
+ * would be taken for an answer. In any case the caller frees what is in @checked.
  */
 enum exit_code asked_policy(const struct options *options, const struct box *box,
 			    struct checked *checked);

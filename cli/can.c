@@ -25,19 +25,22 @@ static bool judge(const struct checked *checked, const struct asked *asked,
 	return check_reach(&question, ret_reached);
 }
 
-static const char *denial(const struct reached *reached)
+static const char *denial(const struct asked *asked, const struct reached *reached)
 {
-	return reached->asked ? reason_name(reached->reason) : "no_common_ip_version";
+	if (reached->asked)
+		return reason_name(reached->reason);
+	return asked->from.count && asked->to.count ? "no_common_ip_version" : "no_address";
 }
 
-static void print_answer(const struct table *table, bool allowed, const struct reached *reached)
+static void print_answer(const struct table *table, const struct asked *asked, bool allowed,
+			 const struct reached *reached)
 {
 	const struct table_rule *rule = allowed ? &table->rules[reached->rule] : NULL;
 
 	if (rule)
 		printf("allow\t%s\t%s:%u\n", rule->label, rule->file, rule->line);
 	else
-		printf("deny\t%s\t-\n", denial(reached));
+		printf("deny\t%s\t-\n", denial(asked, reached));
 }
 
 static bool find_nearest(const struct checked *checked, const struct asked *asked,
@@ -54,7 +57,7 @@ static void print_text(const struct checked *checked, const struct asked *asked,
 	const struct table_rule *rule;
 	struct nearest nearest;
 
-	print_answer(&checked->table, allowed, reached);
+	print_answer(&checked->table, asked, allowed, reached);
 	if (allowed || !find_nearest(checked, asked, reached, &nearest))
 		return;
 	rule = &checked->table.rules[nearest.rule];
@@ -82,7 +85,7 @@ static void print_json(const struct checked *checked, const struct asked *asked,
 	if (allowed)
 		print_json_rule("by", &table->rules[reached->rule]);
 	else
-		printf(",\"reason\":\"%s\"", denial(reached));
+		printf(",\"reason\":\"%s\"", denial(asked, reached));
 	if (!allowed && find_nearest(checked, asked, reached, &nearest)) {
 		print_json_rule("nearest", &table->rules[nearest.rule]);
 		printf(",\"lack\":\"%s\"", lack_text(nearest.lack));
@@ -126,7 +129,7 @@ static int answer_line(const struct checked *checked, char *line, struct diag *d
 	}
 	error = asked_parse_words(&checked->inventory, &words, diag, &asked);
 	if (!error)
-		print_answer(&checked->table, judge(checked, &asked, &reached), &reached);
+		print_answer(&checked->table, &asked, judge(checked, &asked, &reached), &reached);
 	asked_free(&asked);
 	return error;
 }

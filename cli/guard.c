@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "command.h"
+#include "inventory.h"
 #include "load.h"
 
 static void print_on(void)
@@ -58,9 +60,16 @@ int command_guard(const struct options *options, char **arguments)
 		print_error("guard: \"on\" or \"off\", not \"%s\"", arguments[0]);
 		return EXIT_USAGE;
 	}
-	if (options->interface && strlen(options->interface) >= IFNAMSIZ) {
-		print_error("no interface can be called \"%s\"", options->interface);
+	if (options->interface && !on) {
+		print_error("guard off opens all interfaces: --interface belongs to \"on\"");
 		return EXIT_USAGE;
 	}
+	if (options->interface && !inventory_is_interface_name(options->interface)) {
+		print_error("\"%s\" cannot be the name of an interface", options->interface);
+		return EXIT_USAGE;
+	}
+	if (options->interface && !if_nametoindex(options->interface))
+		print_error("note: there is no interface \"%s\" now: it will be shut when it comes",
+			    options->interface);
 	return set(options, on);
 }

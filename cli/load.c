@@ -62,6 +62,22 @@ static int load(const struct options *options, enum backend backend, struct chec
 	return EXIT_DONE;
 }
 
+/* Of what is not loaded: as `check` tells it. */
+static int tell_checked(const struct options *options, struct checked *checked, const char *file)
+{
+	bool rejected = checked->diag.errors;
+
+	if (options->json)
+		json_out_checked(checked, file, stdout);
+	else
+		print_diag(&checked->diag, &checked->sources);
+	if (rejected)
+		print_error("%s is rejected; what is loaded stays as it is", file);
+	else if (!options->json)
+		printf("%s would be loaded\n", file);
+	return rejected ? EXIT_REJECTED : EXIT_DONE;
+}
+
 int command_load(const struct options *options, char **arguments)
 {
 	const char *unreadable;
@@ -88,14 +104,8 @@ int command_load(const struct options *options, char **arguments)
 	if (error && !checked.diag.errors) {
 		print_error("%s: %s", unreadable, strerror(-error));
 		code = exit_code_of(error);
-	} else if (checked.diag.errors) {
-		print_diag(&checked.diag, &checked.sources);
-		print_error("%s is rejected; what is loaded stays as it is", arguments[0]);
-		code = EXIT_REJECTED;
-	} else if (options->dry_run) {
-		print_diag(&checked.diag, &checked.sources);
-		printf("%s would be loaded\n", arguments[0]);
-		code = EXIT_DONE;
+	} else if (checked.diag.errors || options->dry_run) {
+		code = tell_checked(options, &checked, arguments[0]);
 	} else {
 		code = load(options, backend, &checked);
 	}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -195,12 +196,14 @@ static void long_options(const struct command *command, struct option *table)
 /* An answer that could not be written is none: the disk may be full. */
 static int close_output(int code)
 {
-	bool failed = ferror(stdout);
+	int error = ferror(stdout) ? EIO : 0;
 
-	if (!fclose(stdout) && !failed)
+	if (fclose(stdout))
+		error = errno;
+	if (!error)
 		return code;
-	print_error("cannot write the answer");
-	return code ? code : EXIT_REJECTED;
+	print_error("cannot write the answer: %s", strerror(error));
+	return code ? code : EXIT_USAGE; /* whoever asked has not been told "denied" */
 }
 
 static int run(const struct command *command, int count, char **arguments)

@@ -143,6 +143,10 @@ static void print_guard(const struct gate_status *status)
 	else
 		printf("guard: kept out %" PRIu64 " packets, and kept in %" PRIu64 "\n",
 		       status->guard.unjudged, status->guard.unarmed);
+	for (size_t i = 0; i < status->guard.guard.count; i++)
+		if (gate_status_find(status, status->guard.guard.places[i].name) < 0)
+			printf("%s: shut by the guard; the policy does not guard it\n",
+			       status->guard.guard.places[i].name);
 }
 
 /* What there is beside nftables only where programs enforce. */
@@ -223,6 +227,24 @@ static void print_json_mark_users(const struct gate_status *status)
 	printf("]");
 }
 
+/* Ends the object of the guard with the interfaces that it shuts, and the policy does not guard. */
+static void print_json_shut(const struct gate_status *status)
+{
+	const char *separator = "";
+
+	printf(",\"shut\":[");
+	for (size_t i = 0; i < status->guard.guard.count; i++) {
+		const char *name = status->guard.guard.places[i].name;
+
+		if (gate_status_find(status, name) >= 0)
+			continue;
+		printf("%s", separator);
+		json_out_string(name, stdout);
+		separator = ",";
+	}
+	printf("]}");
+}
+
 static void print_json(const struct view *view)
 {
 	const struct gate_generation *generation = &view->status.generation;
@@ -244,9 +266,10 @@ static void print_json(const struct view *view)
 		       early_name(view->status.interfaces[i].early),
 		       gate_enforcement_text(view->status.interfaces[i].enforcement));
 	}
-	printf("],\"guard\":{\"stands\":%s,\"unjudged\":%" PRIu64 ",\"unarmed\":%" PRIu64 "}",
+	printf("],\"guard\":{\"stands\":%s,\"unjudged\":%" PRIu64 ",\"unarmed\":%" PRIu64,
 	       view->status.guard.stands ? "true" : "false", view->status.guard.unjudged,
 	       view->status.guard.unarmed);
+	print_json_shut(&view->status);
 	print_json_mark_users(&view->status);
 	printf(",\"events_lost\":%" PRIu64 ",\"audited\":%" PRIu64 ",\"dropped\":[",
 	       (uint64_t)view->status.totals.events_lost, audited(view));
@@ -263,15 +286,21 @@ static int print_shut(const struct guard_status *guard)
 	return EXIT_UNENFORCED;
 }
 
+/* Nothing is said of a gate that could not be looked at. */
 static int not_readable(const struct options *options, int error)
 {
 	struct guard_status guard;
-	bool shut = error == -ENOENT && !guard_read(0, &guard) && guard.stands;
+	int unknown = error == -ENOENT ? guard_read(0, &guard) : error;
 
+	if (unknown)
+		return print_unreadable(unknown);
 	if (options->json)
 		printf("{\"schema_version\":%d,\"enforced\":false,\"guard\":{\"stands\":%s}}\n",
-		       JSON_SCHEMA_VERSION, shut ? "true" : "false");
-	return shut ? print_shut(&guard) : print_unreadable(error);
+		       JSON_SCHEMA_VERSION, guard.stands ? "true" : "false");
+	if (guard.stands)
+		return print_shut(&guard);
+	print_error("nothing is loaded, and nothing is shut");
+	return EXIT_UNENFORCED;
 }
 
 int command_status(const struct options *options, char **arguments)

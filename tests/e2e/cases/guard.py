@@ -142,6 +142,18 @@ def _check_before_load(world, report):
         assert result.returncode == 3, result
         assert "the gate is shut: nothing passes through" in result.stderr, result.stderr
         assert world.status()["guard"]["stands"], world.status()
+    with report.case("guard: on: who may not look is told nothing of it, exit 4"):
+        for arguments in (["status"], ["status", "--json"]):
+            result = world.aclctl_as_nobody(*arguments)
+            assert (result.returncode, result.stdout) == (4, ""), result
+            assert "try sudo" in result.stderr, result.stderr
+    with report.case("guard: on: names that no interface can have are refused"):
+        for name in ("a/b", "", "sixteen-letters-"):
+            result = world.aclctl("guard", "on", "--interface", name)
+            assert result.returncode == 2, result
+            assert "cannot be the name" in result.stderr, result.stderr
+        assert world.aclctl("guard", "off", "--interface", "lan0").returncode == 2
+        assert "a/b" not in _guarded(world) and "lan0" in _guarded(world), _guarded(world)
     _check_shut(world, report, "before the first load")
     with report.case("guard: it has counted what it kept out and in"):
         counters = world.router.netns.run("nft", "list", "counters").stdout
@@ -168,6 +180,20 @@ def _check_failed_load(world, report):
         assert world.aclctl("status").returncode == 0, world.aclctl("status").stdout
         assert "lan0" not in _guarded(world), "lan0 is shut"
         assert leaks(world, SENDERS[2], only={ALLOWED}), "what it allows does not pass"
+
+
+def _check_shut_beside(world, report):
+    """An interface that is shut by hand and no policy guards."""
+    with report.case("guard: status names what is shut beside the policy"):
+        world.load(policy(*POLICY["acls"], interfaces=["wg0"]), world.inventory())
+        assert world.status()["guard"]["shut"] == [], world.status()
+        _guard(world, "on", "--interface", "lan0")
+        assert world.status()["guard"]["shut"] == ["lan0"], world.status()
+        assert "lan0: shut by the guard" in world.aclctl("status").stdout
+    with report.case("guard: status says that nothing is shut"):
+        world.aclctl("unload", "--open")
+        result = world.aclctl("status")
+        assert result.returncode == 3 and "nothing is shut" in result.stderr, result
 
 
 def _guarded(world):
@@ -431,6 +457,7 @@ def run(world, report):
     _check_without(world, report)
     _check_before_load(world, report)
     _check_failed_load(world, report)
+    _check_shut_beside(world, report)
     _reload(world)
     _check_open(world, report, "loaded")
     _check_made_anew(world, report)
