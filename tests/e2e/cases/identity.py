@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -137,7 +138,8 @@ def _check_list(world, report):
     with report.case("identity: the text has a line for each"):
         text = world.aclctl("devices", wrapper=_wrapper(world)).stdout
         assert f"{_key(world, 'azure')} 10.77.0.5,fd77::5" in text, text
-        assert "pending since 2" in text and "s ago" in text and " allowed\n" in text, text
+        assert re.search(r" \d+ (s|min) ago ", text), text
+        assert "pending since 2" in text and " allowed\n" in text, text
     with report.case("identity: can knows the addresses of what is loaded"):
         result = world.aclctl("can", PC, "imac:3000", wrapper=_wrapper(world))
         assert result.stdout.startswith("allow\t"), result

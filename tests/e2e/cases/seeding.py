@@ -124,18 +124,27 @@ def _ask(world, version):
     return server, askers
 
 
-TRIES = 3  # the network may lose a datagram; what the gate refuses it refuses each time
+# What the gate refuses it refuses each time; the tunnel may be silent for as long as it waits for the
+# answer to a handshake that was lost (REKEY_TIMEOUT, 5 s, of the WireGuard paper).
+PATIENCE = 8  # seconds
 
 
 def _converse(asker, server):
-    for _ in range(TRIES):
-        with contextlib.suppress(TimeoutError):
+    lost = []
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        try:
             asker.send(b"?")
             peer = server.recvfrom(10)[1]
-            server.sendto(b"!", peer)
+        except TimeoutError:
+            lost.append("question")
+            continue
+        server.sendto(b"!", peer)
+        with contextlib.suppress(TimeoutError):
             asker.recv(10)
             return peer
-    raise AssertionError("UDP does not work without a gate")
+        lost.append(f"answer to {peer}")
+    raise AssertionError(f"without a gate {asker.getsockname()} loses {', '.join(lost)}")
 
 
 def _hears(asker):
@@ -148,14 +157,13 @@ def _hears(asker):
 
 def _lost(server, askers):
     """How many do not hear the server, which speaks first: they have opened nothing since."""
-    for _ in range(TRIES):
+    end = time.monotonic() + PATIENCE
+    while askers and time.monotonic() < end:
         for _, peer in askers:
             server.sendto(b"!", peer)
             time.sleep(0.001)
         time.sleep(0.3)
         askers = [(asker, peer) for asker, peer in askers if not _hears(asker)]
-        if not askers:
-            break
     return len(askers)
 
 
@@ -165,7 +173,8 @@ def _check_many(world, report):
         for attempt in (1, 2, 3):
             name = f"seeding: all of {MANY} conversations go on IPv{version}, load {attempt}"
             with report.case(name), contextlib.ExitStack() as stack:
-                world.aclctl("unload", "--open")
+                done = world.aclctl("unload", "--open")
+                assert done.returncode == 0, done.stderr
                 stack.enter_context(nftables(world.router.netns, TRACKING))
                 server, askers = _ask(world, version)
                 for one in (server, *(asker for asker, _ in askers)):
