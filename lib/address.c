@@ -99,11 +99,10 @@ int prefix_parse(const char *text, struct prefix *ret_prefix)
 		if (length_parse(slash + 1, 128 - base, &bits))
 			return -EINVAL;
 		prefix.bits = base + bits;
-		if (prefix.first & host_mask(prefix.bits))
-			return -EADDRNOTAVAIL;
 	}
 	*ret_prefix = prefix;
-	return 0;
+	ret_prefix->first &= ~host_mask(prefix.bits);
+	return ret_prefix->first == prefix.first ? 0 : -EADDRNOTAVAIL;
 }
 
 address_t prefix_last(const struct prefix *prefix)

@@ -32,7 +32,10 @@ bool address_is_host(address_t address);
  */
 int address_parse(const char *text, address_t *ret_address);
 
-/* "address" or "address/length". Returns 0, -EINVAL, or -EADDRNOTAVAIL where host bits are set. */
+/*
+ * "address" or "address/length". Returns 0, -EINVAL, or -EADDRNOTAVAIL where host bits are set: then
+ * @ret_prefix is the network that it is in.
+ */
 int prefix_parse(const char *text, struct prefix *ret_prefix);
 
 address_t prefix_last(const struct prefix *prefix);

@@ -351,12 +351,21 @@ static int scan_member(struct scanner *scanner, bool *ret_member)
 	return close_containers(scanner, ret_member);
 }
 
+/* What "Unicode" is to Windows. */
+static bool is_utf16(const struct source *source)
+{
+	return source->size >= 2 &&
+	       (!memcmp(source->text, "\xff\xfe", 2) || !memcmp(source->text, "\xfe\xff", 2));
+}
+
 static int scan(struct scanner *scanner)
 {
 	bool member = true;
 
 	if (scanner->source->size >= 3 && !memcmp(scanner->source->text, "\xef\xbb\xbf", 3))
 		return fail(scanner, "byte order mark: save the file as UTF-8 without it");
+	if (is_utf16(scanner->source))
+		return fail(scanner, "this is UTF-16: save the file as UTF-8");
 	if (skip_space(scanner))
 		return -EINVAL;
 	while (member)

@@ -104,9 +104,11 @@ static void check_interfaces(const struct policy *policy, struct diag *diag)
 int inventory_parse_prefix(const struct word *word, struct diag *diag, struct prefix *ret_prefix)
 {
 	int error = prefix_parse(word->text, ret_prefix);
+	char network[ADDRESS_TEXT];
 
 	if (error == -EADDRNOTAVAIL)
-		diag_error(diag, word->place, "%s contains non-network bits set", word->text);
+		diag_error(diag, word->place, "%s contains non-network bits set: the network is %s",
+			   word->text, prefix_format(ret_prefix, network));
 	else if (error)
 		diag_error(diag, word->place, "\"%s\" is not an address or prefix", word->text);
 	return error;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "owners.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,12 @@ static void own_address(struct inventory *inventory, uint32_t number, const stru
 {
 	struct owner owner = { .device = number, .speaks = speaks, .claim = CLAIM_WRITTEN };
 
+	if (prefix_parse(word->text, &owner.prefix) == -EADDRNOTAVAIL) {
+		diag_error(diag, word->place,
+			   "an address of a device is one address: write \"%.*s\"",
+			   (int)strcspn(word->text, "/"), word->text);
+		return;
+	}
 	if (inventory_parse_prefix(word, diag, &owner.prefix))
 		return;
 	if (owner.prefix.bits < 128)
@@ -209,7 +216,8 @@ static void check_device(const struct policy_device *device, struct diag *diag)
 	if (device->interface.text && !inventory_is_interface_name(device->interface.text))
 		diag_error(diag, device->interface.place,
 			   "\"%s\" cannot be the name of an interface", device->interface.text);
-	if (!device->addresses.count && !device->self && !device->public_key.text)
+	if (!device->addresses.count && !device->self && !device->public_key.text &&
+	    !device->unread)
 		diag_error(diag, device->name.place,
 			   "device \"%s\" has neither \"addresses\" nor \"publicKey\"",
 			   device->name.text);

@@ -114,7 +114,8 @@ static void read_devices(struct parser *parser, const struct json *value, void *
 					   &policy->devices_capacity, sizeof(*policy->devices));
 		device = &policy->devices[policy->devices_count++];
 		*device = (struct policy_device){ .name = key_word(parser, member) };
-		parse_object(parser, member, device_keys, ARRAY_SIZE(device_keys), device);
+		device->unread = !parse_object(parser, member, device_keys, ARRAY_SIZE(device_keys),
+					       device);
 	}
 }
 
@@ -244,7 +245,7 @@ int policy_parse(const struct source *file, const struct source *inventory, stru
 		policy_free(&policy);
 		return error;
 	}
-	if (!has_section(policy.documents[0], "acls") &&
+	if (!diag->errors && !has_section(policy.documents[0], "acls") &&
 	    !has_section(policy.documents[0], "grants"))
 		diag_warning(diag, json_place(policy.documents[0], json_root(policy.documents[0])),
 			     "neither \"acls\" nor \"grants\": everything is denied");

@@ -137,13 +137,15 @@ static void read_member(struct parser *parser, const struct json *member,
 	*seen |= bit;
 }
 
-void parse_object(struct parser *parser, const struct json *value, const struct field *fields,
+bool parse_object(struct parser *parser, const struct json *value, const struct field *fields,
 		  size_t count, void *target)
 {
+	size_t errors = parser->diag->errors;
 	uint64_t seen = 0;
 
 	if (!parse_expect(parser, value, JSON_OBJECT))
-		return;
+		return false;
 	for (const struct json *member = json_first(value); member; member = json_next(member))
 		read_member(parser, member, fields, count, &seen, target);
+	return parser->diag->errors == errors;
 }

@@ -13,7 +13,7 @@ struct parser {
 	struct policy *policy;
 	const struct json_document *document;
 	struct diag *diag;
-	bool clean; /* all that the present rule has could be read: what it lacks is told */
+	bool clean; /* all that the present rule or test has could be read: what it lacks is told */
 };
 
 /* A key of an object and what reads its value into the object's struct. */
@@ -29,8 +29,8 @@ place_t parse_place(const struct parser *parser, const struct json *value);
 bool parse_expect(struct parser *parser, const struct json *value, enum json_type type);
 void parse_unexpected(struct parser *parser, const struct json *value, const char *wanted);
 
-/* Each key at most once. @count: 64 at most. */
-void parse_object(struct parser *parser, const struct json *value, const struct field *fields,
+/* Each key at most once. @count: 64 at most. Returns whether all of it could be read. */
+bool parse_object(struct parser *parser, const struct json *value, const struct field *fields,
 		  size_t count, void *target);
 
 /* For fields. What is not of the right type is told, and leaves the target as it was. */

@@ -99,10 +99,7 @@ static struct policy_rule *new_rule(struct parser *parser, const struct json *va
 static void read_rule(struct parser *parser, const struct json *value, const struct field *keys,
 		      size_t count, struct rule_fields *fields)
 {
-	size_t errors = parser->diag->errors;
-
-	parse_object(parser, value, keys, count, fields);
-	parser->clean = parser->diag->errors == errors;
+	parser->clean = parse_object(parser, value, keys, count, fields);
 }
 
 static void read_acl(struct parser *parser, const struct json *value, size_t number)
@@ -216,6 +213,8 @@ static void fold_test(struct parser *parser, struct test_fields *fields)
 		test->src = fields->user;
 	if (!given(&test->accept))
 		test->accept = fields->allow;
+	if (!parser->clean)
+		return;
 	if (!test->src.text)
 		diag_error(parser->diag, test->place, "a test needs \"src\"");
 	if (!given(&test->accept) && !given(&test->deny))
@@ -230,7 +229,7 @@ static void read_test(struct parser *parser, const struct json *value)
 	fields.test.place = parse_place(parser, value);
 	if (!parse_expect(parser, value, JSON_OBJECT))
 		return;
-	parse_object(parser, value, test_keys, ARRAY_SIZE(test_keys), &fields);
+	parser->clean = parse_object(parser, value, test_keys, ARRAY_SIZE(test_keys), &fields);
 	fold_test(parser, &fields);
 	policy->tests = mem_grow(policy->tests, policy->tests_count, &policy->tests_capacity,
 				 sizeof(*policy->tests));

@@ -58,6 +58,7 @@ struct policy_device {
 	struct word public_key;
 	bool unapproved; /* `"approved": false` */
 	bool self;
+	bool unread; /* not all that it has could be read: what it lacks is not told */
 };
 
 struct policy_interface {

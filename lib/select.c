@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "select.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,6 +216,14 @@ static int select_name(const struct selection *selection)
 	return host ? select_prefix(selection, &prefix) : -ENOENT;
 }
 
+/* nas.local */
+static bool is_of_dns(const char *name)
+{
+	const char *last = strrchr(name, '.');
+
+	return last && isalpha((unsigned char)last[1]);
+}
+
 static int unknown_name(const struct selection *selection)
 {
 	struct suggestion suggestion = { .wrong = selection->word->text };
@@ -223,8 +232,11 @@ static int unknown_name(const struct selection *selection)
 	index_suggest(&selection->inventory->devices, &suggestion);
 	index_suggest(&selection->inventory->hosts, &suggestion);
 	hint = suggest_text(&suggestion);
-	diag_error(selection->diag, selection->word->place, "unknown device \"%s\"%s",
-		   selection->word->text, hint);
+	diag_error(selection->diag, selection->word->place, "unknown device \"%s\"%s%s",
+		   selection->word->text, hint,
+		   !suggestion.best && is_of_dns(selection->word->text) ?
+			   ": DNS is not asked, write its address" :
+			   "");
 	return -EINVAL;
 }
 
@@ -448,11 +460,8 @@ static int select_here(const struct selection *selection)
 	error = prefix_parse(text, &prefix);
 	if (!error)
 		return select_prefix(selection, &prefix);
-	if (error == -EADDRNOTAVAIL) {
-		diag_error(selection->diag, selection->word->place,
-			   "%s contains non-network bits set", text);
-		return error;
-	}
+	if (error == -EADDRNOTAVAIL)
+		return inventory_parse_prefix(selection->word, selection->diag, &prefix);
 	error = select_name(selection);
 	return error == -ENOENT ? unknown_name(selection) : error;
 }

@@ -163,11 +163,11 @@ static const struct {
 	{ "fd77::/64", 0, "fd77::ffff:ffff:ffff:ffff", false, NULL },
 	{ "FD77::/16", 0, "fd77:ffff:ffff:ffff:ffff:ffff:ffff:ffff", false, "fd77::/16" },
 	{ "fd77::2/127", 0, "fd77::3", false, NULL },
-	{ "10.77.0.1/24", -EADDRNOTAVAIL, NULL, false, NULL },
-	{ "10.77.0.1/31", -EADDRNOTAVAIL, NULL, false, NULL },
-	{ "128.0.0.0/0", -EADDRNOTAVAIL, NULL, false, NULL },
-	{ "fd77::1/127", -EADDRNOTAVAIL, NULL, false, NULL },
-	{ "::1/0", -EADDRNOTAVAIL, NULL, false, NULL },
+	{ "10.77.0.1/24", -EADDRNOTAVAIL, NULL, false, "10.77.0.0/24" },
+	{ "10.77.0.1/31", -EADDRNOTAVAIL, NULL, false, "10.77.0.0/31" },
+	{ "128.0.0.0/0", -EADDRNOTAVAIL, NULL, false, "0.0.0.0/0" },
+	{ "fd77::1/127", -EADDRNOTAVAIL, NULL, false, "fd77::/127" },
+	{ "::1/0", -EADDRNOTAVAIL, NULL, false, "::/0" },
 	{ "10.77.0.0/33", -EINVAL, NULL, false, NULL },
 	{ "fd77::/129", -EINVAL, NULL, false, NULL },
 	{ "fd77::/1000", -EINVAL, NULL, false, NULL },
@@ -196,6 +196,10 @@ START_TEST(prefix)
 	char printed[ADDRESS_TEXT];
 
 	ck_assert_int_eq(prefix_parse(text, &prefix), prefixes[_i].error);
+	if (prefixes[_i].error == -EADDRNOTAVAIL) {
+		ck_assert_str_eq(prefix_format(&prefix, printed), prefixes[_i].printed);
+		return;
+	}
 	if (prefixes[_i].error) {
 		ck_assert(prefix.first == 0x55 && prefix.bits == 55);
 		return;

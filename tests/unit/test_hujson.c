@@ -185,7 +185,8 @@ static const struct {
 	{ TEXT("[\xc2\xa0]"), "error 1:2 expected a value, found byte 0xc2" }, /* no-break space */
 	{ TEXT("\xef\xbb\xbf{}"), "error 1:1 byte order mark: save the file as UTF-8 without it" },
 	{ TEXT("{}\xef\xbb\xbf"), "error 1:3 expected the end of the file, found byte 0xef" },
-	{ TEXT("\xff\xfe{\0}\0"), "error 1:1 expected a value, found byte 0xff" }, /* UTF-16 */
+	{ TEXT("\xff\xfe{\0}\0"), "error 1:1 this is UTF-16: save the file as UTF-8" },
+	{ TEXT("\xfe\xff\0{\0}"), "error 1:1 this is UTF-16: save the file as UTF-8" },
 	{ TEXT("\0"), "error 1:1 expected a value, found byte 0x00" },
 	{ TEXT("[\0]"), "error 1:2 expected a value, found byte 0x00" },
 	{ TEXT("[]\0"), "error 1:3 expected the end of the file, found byte 0x00" },

@@ -18,7 +18,8 @@ static const struct {
 } policies[] = {
 	{ "\"devices\":{}", "" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0.1\",\"fd77::1\"]}}", "" },
-	{ "\"devices\":{\"a\":{}}", "error 1:23 device \"a\" has neither \"addresses\" nor \"publicKey\"" },
+	{ "\"devices\":{\"a\":{}}",
+	  "error 1:23 device \"a\" has neither \"addresses\" nor \"publicKey\"" },
 	{ "\"devices\":{\"a\":{\"addresses\":[]}}",
 	  "error 1:23 device \"a\" has neither \"addresses\" nor \"publicKey\"" },
 	{ "\"devices\":{\"a\":{\"self\":true}}", "" },
@@ -30,7 +31,7 @@ static const struct {
 	  "error 1:41 an address of a device is one address; a network behind it belongs under "
 	  "\"routes\"" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0.1/24\"]}}",
-	  "error 1:41 10.0.0.1/24 contains non-network bits set" },
+	  "error 1:41 an address of a device is one address: write \"10.0.0.1\"" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0\"]}}",
 	  "error 1:41 \"10.0.0\" is not an address or prefix" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"::ffff:10.0.0.1\"]}}",
@@ -39,7 +40,7 @@ static const struct {
 	  "error 1:41 \"x\" is not an address or prefix\n"
 	  "error 1:56 \"y\" is not an address or prefix" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0.1\"],\"routes\":[\"10.1.0.1/16\"]}}",
-	  "error 1:63 10.1.0.1/16 contains non-network bits set" },
+	  "error 1:63 10.1.0.1/16 contains non-network bits set: the network is 10.1.0.0/16" },
 	{ "\"devices\":{\"a\":{\"addresses\":[\"10.0.0.1\"],\"routes\":[\"lan\"]}}",
 	  "error 1:63 \"lan\" is not an address or prefix" },
 
@@ -79,7 +80,7 @@ static const struct {
 	{ "\"hosts\":{\"a\":\"not-an-ip\"}",
 	  "error 1:25 \"not-an-ip\" is not an address or prefix" },
 	{ "\"hosts\":{\"a\":\"8.8.8.8/24\"}",
-	  "error 1:25 8.8.8.8/24 contains non-network bits set" },
+	  "error 1:25 8.8.8.8/24 contains non-network bits set: the network is 8.8.8.0/24" },
 
 	/* groups and tags */
 	{ "\"groups\":{\"group:a\":[\"nick@x\",\"ann@x\"]}", "" },

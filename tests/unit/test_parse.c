@@ -214,8 +214,7 @@ static const struct {
 	{ "{\"acls\":[],\"tests\":[\"x\"]}", "error 1:21 expected an object, found a string" },
 
 	/* keys */
-	{ "{\"acl\":[]}", "warning 1:1 neither \"acls\" nor \"grants\": everything is denied\n"
-			  "error 1:2 unknown key \"acl\" (did you mean \"acls\"?)" },
+	{ "{\"acl\":[]}", "error 1:2 unknown key \"acl\" (did you mean \"acls\"?)" },
 	{ "{\"acls\":[],\"qwertyuiop\":1}", "error 1:12 unknown key \"qwertyuiop\"" },
 	{ "{\"acls\":[],\"\":1}", "error 1:12 unknown key \"\"" },
 	{ "{\"acls\":[],\"tagowner\":{}}",
@@ -305,6 +304,8 @@ static const struct {
 	{ "{\"acls\":[],\"tests\":[{\"src\":\"a\",\"accept\":[],\"allow\":[]}]}",
 	  "error 1:52 only one of \"accept\" and \"allow\" may be specified" },
 	{ "{\"acls\":[],\"tests\":[{\"accept\":[]}]}", "error 1:21 a test needs \"src\"" },
+	{ "{\"acls\":[],\"tests\":[{\"src\":[\"a\"],\"accept\":[]}]}",
+	  "error 1:28 expected a string, found a list" },
 	{ "{\"acls\":[],\"tests\":[{\"src\":\"a\"}]}",
 	  "error 1:21 a test needs \"accept\" or \"deny\"" },
 

@@ -364,8 +364,8 @@ static const struct {
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"vps:22\"],\"proto\":\"tpc\"}",
 	  "error 2:58 unknown protocol \"tpc\"" },
 	{ "{\"action\":\"accept\",\"src\":[\"8.8.8.8/24\"],\"dst\":[\"8.8.8.8/24:22\"]}",
-	  "error 2:27 8.8.8.8/24 contains non-network bits set\n"
-	  "error 2:48 8.8.8.8/24 contains non-network bits set" },
+	  "error 2:27 8.8.8.8/24 contains non-network bits set: the network is 8.8.8.0/24\n"
+	  "error 2:48 8.8.8.8/24 contains non-network bits set: the network is 8.8.8.0/24" },
 	{ "{\"action\":\"accept\",\"src\":[\"pc\"],\"dst\":[\"vps:22\"],\"proto\":\"0\"}",
 	  "error 2:58 unknown protocol \"0\"" },
 
