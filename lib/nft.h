@@ -37,6 +37,7 @@ enum nft_field {
 	NFT_FIELD_SEGMENTS_LEFT, /* of an IPv6 routing header; no match without one */
 	NFT_FIELD_CT_STATE,	 /* bits, NF_CT_STATE_BIT */
 	NFT_FIELD_CT_DIRECTION,	 /* IP_CT_DIR_ORIGINAL, IP_CT_DIR_REPLY */
+	NFT_FIELD_CT_MARK,
 	/* the addresses of the packet that opened the connection, as it came in */
 	NFT_FIELD_CT_ORIGINAL_SADDR,
 	NFT_FIELD_CT_ORIGINAL_DADDR,
@@ -69,6 +70,7 @@ enum nft_statement_kind {
 	NFT_DO_LOOKUP, /* ... only where the key is in the set `name`, or is not with `invert` */
 	NFT_DO_VMAP, /* does what the element of the map `name` says; goes on where there is none */
 	NFT_DO_COUNTER, /* counts on the named counter `name` */
+	NFT_DO_CT_MARK, /* sets these bits of the connection's mark: `value` */
 	NFT_DO_ACCEPT,
 	NFT_DO_DROP,
 	NFT_DO_RETURN,
@@ -83,7 +85,7 @@ struct nft_statement {
 	uint32_t value;
 	const char *name;
 	const char *interface; /* NFT_DO_MATCH of an interface's name: in place of `value` */
-	const char *text;      /* NFT_DO_MATCH: how nft says it */
+	const char *text;      /* NFT_DO_MATCH, NFT_DO_CT_MARK: how nft says it */
 };
 
 #define NFT_STATEMENTS_MAX 8

@@ -75,6 +75,7 @@ static const struct load loads[NFT_FIELD_MAX] = {
 	[NFT_FIELD_SEGMENTS_LEFT] = { HEADER, IPPROTO_ROUTING, .offset = 3 },
 	[NFT_FIELD_CT_STATE] = { CT, NFT_CT_STATE, .is_host = true },
 	[NFT_FIELD_CT_DIRECTION] = { CT, NFT_CT_DIRECTION },
+	[NFT_FIELD_CT_MARK] = { CT, NFT_CT_MARK, .type = TYPE_MARK, .is_host = true },
 	[NFT_FIELD_CT_ORIGINAL_SADDR] = CT_OF(ORIGINAL, NFT_CT_SRC_IP, TYPE_IPADDR),
 	[NFT_FIELD_CT_ORIGINAL_DADDR] = CT_OF(ORIGINAL, NFT_CT_DST_IP, TYPE_IPADDR),
 	[NFT_FIELD_CT_ORIGINAL_SADDR6] = CT_OF(ORIGINAL, NFT_CT_SRC_IP6, TYPE_IP6ADDR),
@@ -145,7 +146,7 @@ static void add_payload(struct nftnl_rule *rule, const struct load *load, uint32
 
 static bool has_direction(uint32_t key)
 {
-	return key != NFT_CT_STATE && key != NFT_CT_DIRECTION;
+	return key != NFT_CT_STATE && key != NFT_CT_DIRECTION && key != NFT_CT_MARK;
 }
 
 static void add_ct(struct nftnl_rule *rule, const struct load *load, uint32_t dreg)
@@ -209,18 +210,21 @@ static uint32_t encode(enum nft_field field, uint32_t value, uint8_t bytes[4])
 	return size;
 }
 
-static void add_mask(struct nftnl_rule *rule, enum nft_field field, uint32_t mask)
+/* Keeps the bits of @mask, and flips those of @flip. */
+static void add_bits(struct nftnl_rule *rule, enum nft_field field, uint32_t mask, uint32_t flip)
 {
 	struct nftnl_expr *expr = add(rule, "bitwise");
-	uint8_t bytes[4], zero[4] = {};
+	uint8_t bytes[4], flipped[4];
 	uint32_t size = encode(field, mask, bytes);
+
+	encode(field, flip, flipped);
 
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_LEN, size);
 	nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_MASK, bytes, size);
-	nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_XOR, zero, size);
+	nftnl_expr_set(expr, NFTNL_EXPR_BITWISE_XOR, flipped, size);
 }
 
 static void add_match(struct nftnl_rule *rule, const struct nft_statement *statement)
@@ -236,7 +240,7 @@ static void add_match(struct nftnl_rule *rule, const struct nft_statement *state
 		encode(field, statement->value, bytes);
 	add_load(rule, field, NFT_REG_1);
 	if (statement->mask)
-		add_mask(rule, field, statement->mask);
+		add_bits(rule, field, statement->mask, 0);
 	expr = add(rule, "cmp");
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_CMP_OP, statement->invert ? NFT_CMP_NEQ : NFT_CMP_EQ);
@@ -270,6 +274,17 @@ static void add_counter(struct nftnl_rule *rule, const char *name)
 	nftnl_expr_set_str(expr, NFTNL_EXPR_OBJREF_IMM_NAME, name);
 }
 
+static void add_ct_mark(struct nftnl_rule *rule, uint32_t bits)
+{
+	struct nftnl_expr *expr;
+
+	add_load(rule, NFT_FIELD_CT_MARK, NFT_REG_1);
+	add_bits(rule, NFT_FIELD_CT_MARK, ~bits, bits);
+	expr = add(rule, "ct");
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_KEY, NFT_CT_MARK);
+	nftnl_expr_set_u32(expr, NFTNL_EXPR_CT_SREG, NFT_REG_1);
+}
+
 static void add_verdict(struct nftnl_rule *rule, int verdict, const char *chain)
 {
 	struct nftnl_expr *expr = add(rule, "immediate");
@@ -292,6 +307,9 @@ void nft_expr_add(struct nftnl_rule *rule, const struct nft_statement *statement
 		break;
 	case NFT_DO_COUNTER:
 		add_counter(rule, statement->name);
+		break;
+	case NFT_DO_CT_MARK:
+		add_ct_mark(rule, statement->value);
 		break;
 	case NFT_DO_ACCEPT:
 		add_verdict(rule, NF_ACCEPT, NULL);

@@ -26,6 +26,7 @@ const struct nft_field_info nft_fields[NFT_FIELD_MAX] = {
 	[NFT_FIELD_SEGMENTS_LEFT] = { "rt seg-left", "integer", 1 },
 	[NFT_FIELD_CT_STATE] = { "ct state", "ct_state", 4 },
 	[NFT_FIELD_CT_DIRECTION] = { "ct direction", "ct_dir", 1 },
+	[NFT_FIELD_CT_MARK] = { "ct mark", "mark", 4 },
 	[NFT_FIELD_CT_ORIGINAL_SADDR] = { "ct original ip saddr", "ipv4_addr", 4 },
 	[NFT_FIELD_CT_ORIGINAL_DADDR] = { "ct original ip daddr", "ipv4_addr", 4 },
 	[NFT_FIELD_CT_ORIGINAL_SADDR6] = { "ct original ip6 saddr", "ipv6_addr", 16 },

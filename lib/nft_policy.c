@@ -403,29 +403,68 @@ static void add_answered(struct backend *backend)
 	NFT_RULE(builder, chain, nft_jump("reversed"));
 }
 
-static void add_prerouting(struct backend *backend)
+/*
+ * Conntrack knows what was asked, not where: who asks on another link in the name of a device makes a
+ * connection of that device's, and what is asked there is answered. A bit of its mark tells that the
+ * opener came in by a guarded interface, and was judged as a device; without it no packet is its answer.
+ */
+static struct nft_statement mark_opened_inside(const struct backend *backend)
+{
+	uint32_t bit = 1u << backend->table->mark_bit;
+
+	return (struct nft_statement){
+		.kind = NFT_DO_CT_MARK,
+		.value = bit,
+		.text = nft_name(backend->builder, "ct mark set ct mark | 0x%08x", bit),
+	};
+}
+
+static struct nft_statement is_opened_inside(const struct backend *backend, bool inside)
+{
+	uint32_t bit = 1u << backend->table->mark_bit;
+	const char *text = nft_name(backend->builder, "ct mark & 0x%08x %s 0x00000000", bit,
+				    inside ? "!=" : "==");
+	struct nft_statement match = nft_is(NFT_FIELD_CT_MARK, 0, text);
+
+	match.mask = bit;
+	match.invert = inside;
+	return match;
+}
+
+/* 3. Whose destination changes behind the hooks. */
+static void refuse_source_routes(struct backend *backend, size_t chain)
 {
 	struct nft_builder *builder = backend->builder;
-	struct nft_statement guarded = nft_lookup(NFT_KEY(NFT_FIELD_IIFNAME), GUARDED);
 	struct nft_statement segments = nft_is(NFT_FIELD_SEGMENTS_LEFT, 0, "rt seg-left != 0");
 	struct nft_statement count = counted(backend, REASON_SOURCE_ROUTE);
 	struct nft_statement drop = refused(backend, REASON_SOURCE_ROUTE);
-	size_t chain = nft_add_base(builder, "prerouting", NF_INET_PRE_ROUTING,
-				    NFT_POLICY_PREROUTING);
 
-	guarded.invert = segments.invert = true;
-	NFT_RULE(builder, chain, guarded, nft_verdict(NFT_DO_ACCEPT));
-	NFT_RULE(builder, chain, nft_is(NFT_FIELD_IIFTYPE, ARPHRD_ETHER, "meta iiftype ether"),
-		 nft_jump("link_in"));
+	segments.invert = true;
 	NFT_RULE(builder, chain, nft_is_family(FAMILY_IP4),
 		 nft_is(NFT_FIELD_LSRR, 1, "ip option lsrr exists"), count, drop);
 	NFT_RULE(builder, chain, nft_is_family(FAMILY_IP4),
 		 nft_is(NFT_FIELD_SSRR, 1, "ip option ssrr exists"), count, drop);
 	NFT_RULE(builder, chain, nft_is_family(FAMILY_IP6), segments, count, drop);
+}
+
+static void add_prerouting(struct backend *backend)
+{
+	struct nft_builder *builder = backend->builder;
+	struct nft_statement guarded = nft_lookup(NFT_KEY(NFT_FIELD_IIFNAME), GUARDED);
+	size_t chain = nft_add_base(builder, "prerouting", NF_INET_PRE_ROUTING,
+				    NFT_POLICY_PREROUTING);
+
+	guarded.invert = true;
+	NFT_RULE(builder, chain, guarded, nft_verdict(NFT_DO_ACCEPT));
+	refuse_source_routes(backend, chain);
+	NFT_RULE(builder, chain, nft_is(NFT_FIELD_IIFTYPE, ARPHRD_ETHER, "meta iiftype ether"),
+		 nft_jump("link_in"));
 	NFT_RULE(builder, chain, nft_jump("source_inside"));
 	NFT_RULE(builder, chain, nft_jump("state"));
 	nft_icmp_ask_told(builder, chain);
-	NFT_RULE(builder, chain, nft_jump("original"));
+	NFT_RULE(builder, chain, is_unrelated(), IS_ORIGINAL, mark_opened_inside(backend));
+	NFT_RULE(builder, chain, IS_ORIGINAL, nft_jump("original"));
+	NFT_RULE(builder, chain, IS_REPLY, is_opened_inside(backend, true), nft_jump("original"));
 	NFT_RULE(builder, chain, IS_REPLY, nft_jump("answered"));
 	NFT_RULE(builder, chain, nft_jump("unmatched"));
 }
@@ -460,6 +499,7 @@ static void add_forward(struct backend *backend)
 	outside.invert = true;
 	NFT_RULE(builder, chain, inside, nft_verdict(NFT_DO_ACCEPT));
 	NFT_RULE(builder, chain, outside, nft_verdict(NFT_DO_ACCEPT));
+	refuse_source_routes(backend, chain);
 	nft_ask(builder, chain, &backend->own, NFT_SOURCE,
 		&NFT_THEN(counted(backend, REASON_NAT_UNIDENTIFIED),
 			  refused(backend, REASON_NAT_UNIDENTIFIED)));
@@ -478,6 +518,7 @@ static void add_own(struct backend *backend)
 	size_t chain = nft_add_chain(builder, "own");
 
 	NFT_RULE(builder, chain, nft_jump("state"));
+	NFT_RULE(builder, chain, IS_REPLY, is_opened_inside(backend, false), nft_jump("unmatched"));
 	NFT_RULE(builder, chain, IS_REPLY, nft_jump("original"));
 	NFT_RULE(builder, chain, IS_RELATED, nft_jump("original"));
 	NFT_RULE(builder, chain, nft_jump("reversed"));
@@ -509,6 +550,8 @@ static void add_postrouting(struct backend *backend)
 	NFT_RULE(builder, chain, nft_jump("source_outside"));
 	NFT_RULE(builder, chain, nft_jump("state"));
 	NFT_RULE(builder, chain, IS_RELATED, nft_jump("told_outside"));
+	NFT_RULE(builder, chain, IS_REPLY, is_opened_inside(backend, false),
+		 nft_jump("unmatched_outside"));
 	NFT_RULE(builder, chain, IS_REPLY, nft_jump("original"));
 	NFT_RULE(builder, chain, nft_jump("reversed"));
 	NFT_RULE(builder, chain, nft_jump("unmatched_outside"));

@@ -169,6 +169,7 @@ static void print_statement(const struct nft_statement *statement, FILE *out)
 {
 	switch (statement->kind) {
 	case NFT_DO_MATCH:
+	case NFT_DO_CT_MARK:
 		fputs(statement->text, out);
 		break;
 	case NFT_DO_LOOKUP:

@@ -33,6 +33,7 @@ struct talk {
 	bool picked_up; /* TCP without its SYN */
 	bool turned;	/* what was to be an answer has opened it */
 	bool revoked;
+	bool inside; /* who has opened it has passed a guarded interface since */
 };
 
 struct talks {

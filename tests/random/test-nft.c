@@ -48,7 +48,7 @@ struct score {
 	unsigned int acts[ACT_MAX][2]; /* [1]: passed */
 	unsigned int spoofed[2], lan[2], own[2], to_self[2], ipv6[2], audited[2];
 	unsigned int protocols[256][2];
-	unsigned int revoked, forgotten;
+	unsigned int revoked, forgotten, moved;
 };
 
 struct run {
@@ -231,6 +231,22 @@ static bool is_forgotten(const struct saying *saying, const struct opinion *opin
 	       opinion->passes && opinion->opened;
 }
 
+/* From the side that conntrack takes for the opener. */
+static bool is_original(const struct saying *saying)
+{
+	return saying->talk && saying->forward != saying->talk->turned;
+}
+
+/*
+ * An opener that was on an unguarded link moves behind a guarded one: nft takes nothing for an answer to
+ * it before it has spoken there. The programs know the flow.
+ */
+static bool is_moved(const struct saying *saying)
+{
+	return saying->talk && !is_original(saying) && !saying->talk->inside &&
+	       saying->from >= FROM_LAN && saying->out < FROM_LAN;
+}
+
 /*
  * Audit lets pass what is out of place: to the programs first of all it is of nobody, and that they
  * drop; nft asks conntrack first, and what audit let pass once is a connection to it. The packet by
@@ -279,8 +295,14 @@ static void run_next(struct run *run)
 	came_out = say(run, opinion.passes);
 	tell_saying(run, &opinion, came_out);
 	talks_heard(&run->talks, saying, opinion.passes, opinion.revoked);
+	if (is_original(saying) && saying->act != ACT_ERROR && saying->from < FROM_LAN)
+		saying->talk->inside |= came_out;
 	if (came_out == opinion.passes)
 		return;
+	if (!came_out && is_moved(saying)) {
+		run->score.moved++;
+		return;
+	}
 	if (is_forgotten(saying, &opinion)) {
 		saying->talk->ended = true;
 		run->score.forgotten++;
@@ -490,8 +512,8 @@ static unsigned int vacuous(const struct score *score)
 	rare += print_pair("to this box", score->to_self, packets, 20, 20);
 	rare += print_pair("IPv6", score->ipv6, packets, 500, 500);
 	rare += print_pair("audit", score->audited, packets, 20, 20);
-	printf("%u revoked, %u that conntrack alone remembered\n", score->revoked,
-	       score->forgotten);
+	printf("%u revoked, %u that conntrack alone remembered, %u whose opener moved\n",
+	       score->revoked, score->forgotten, score->moved);
 	return rare + (score->revoked * 1000 < packets);
 }
 

@@ -7,7 +7,7 @@ import time
 
 import hooks
 import probe
-from cases import paths, reload, story, takeover
+from cases import paths, reload, story, takeover, unasked
 from cases.story import VERSIONS
 from denied import WITHOUT_PROGRAMS
 from policy import allow, policy
@@ -170,3 +170,4 @@ def run(world, report):
         takeover.run(world, report)
         paths.run(world, report)
         reload.run(world, report)
+        unasked.run(world, report)
