@@ -218,7 +218,6 @@ static void add_bits(struct nftnl_rule *rule, enum nft_field field, uint32_t mas
 	uint32_t size = encode(field, mask, bytes);
 
 	encode(field, flip, flipped);
-
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
 	nftnl_expr_set_u32(expr, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);

@@ -405,8 +405,8 @@ static void add_answered(struct backend *backend)
 
 /*
  * Conntrack knows what was asked, not where: who asks on another link in the name of a device makes a
- * connection of that device's, and what is asked there is answered. A bit of its mark tells that the
- * opener came in by a guarded interface, and was judged as a device; without it no packet is its answer.
+ * connection of that device. A bit of its mark tells that the opener spoke behind a guarded interface,
+ * where its address is bound; without it there are no answers to it.
  */
 static struct nft_statement mark_opened_inside(const struct backend *backend)
 {
@@ -431,7 +431,7 @@ static struct nft_statement is_opened_inside(const struct backend *backend, bool
 	return match;
 }
 
-/* 3. Whose destination changes behind the hooks. */
+/* 3. This box may obey them, and changes their destination behind the hook that sees them forwarded. */
 static void refuse_source_routes(struct backend *backend, size_t chain)
 {
 	struct nft_builder *builder = backend->builder;

@@ -96,12 +96,6 @@ static struct policy_rule *new_rule(struct parser *parser, const struct json *va
 	return &policy->rules[policy->rules_count++];
 }
 
-static void read_rule(struct parser *parser, const struct json *value, const struct field *keys,
-		      size_t count, struct rule_fields *fields)
-{
-	parser->clean = parse_object(parser, value, keys, count, fields);
-}
-
 static void read_acl(struct parser *parser, const struct json *value, size_t number)
 {
 	struct rule_fields fields = { .ip = none,
@@ -118,7 +112,7 @@ static void read_acl(struct parser *parser, const struct json *value, size_t num
 	rule->number = number;
 	if (!parse_expect(parser, value, JSON_OBJECT))
 		return;
-	read_rule(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
+	parser->clean = parse_object(parser, value, rule_keys, ARRAY_SIZE(rule_keys), &fields);
 	if (!fields.action.text && parser->clean)
 		diag_error(parser->diag, rule->place, "a rule needs \"action\"");
 	rule->name = fields.name;
@@ -142,7 +136,7 @@ static void read_grant(struct parser *parser, const struct json *value, size_t n
 	rule->grant = true;
 	if (!parse_expect(parser, value, JSON_OBJECT))
 		return;
-	read_rule(parser, value, grant_keys, ARRAY_SIZE(grant_keys), &fields);
+	parser->clean = parse_object(parser, value, grant_keys, ARRAY_SIZE(grant_keys), &fields);
 	rule->name = fields.name;
 	rule->expires = fields.expires;
 	rule->ip = fields.ip;
