@@ -14,13 +14,12 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 /* An id that was given a moment ago may not have its counter yet: it is not shown. */
 static int read_counters(const struct counters *counters, struct snapshot *snapshot)
 {
-	const struct counted *counted = &counters->counted;
-	uint32_t devices = counters->device_chunks * GATE_CHUNK + (uint32_t)counted->devices_count;
-	uint32_t rules = counters->rule_chunks * GATE_CHUNK + (uint32_t)counted->rules_count;
 	int error;
 
-	snapshot->devices_count = lesser(devices, names_count(&snapshot->names, IDS_DEVICE));
-	snapshot->rules_count = lesser(rules, names_count(&snapshot->names, IDS_RULE));
+	snapshot->devices_count = lesser(counters_ids(counters, TABLE_DEVICES),
+					 names_count(&snapshot->names, IDS_DEVICE));
+	snapshot->rules_count = lesser(counters_ids(counters, TABLE_RULES),
+				       names_count(&snapshot->names, IDS_RULE));
 	snapshot->devices = mem_alloc(snapshot->devices_count * sizeof(*snapshot->devices));
 	snapshot->rules = mem_alloc(snapshot->rules_count * sizeof(*snapshot->rules));
 	error = counters_devices(counters, snapshot->devices, snapshot->devices_count);

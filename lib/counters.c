@@ -147,14 +147,22 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* There are maps or what was counted, and none of the other. */
+uint32_t counters_ids(const struct counters *counters, enum kernel_table table)
+{
+	if (table == TABLE_DEVICES)
+		return counters->device_chunks * GATE_CHUNK +
+		       (uint32_t)counters->counted.devices_count;
+	return counters->rule_chunks * GATE_CHUNK + (uint32_t)counters->counted.rules_count;
+}
+
 /* The counters of one kind, whatever they count. */
 struct kind {
 	const int *chunks;
-	uint32_t chunks_count;
 	uint32_t ids_a_block;
 	const void *counted; /* NULL: they are maps */
-	uint32_t counted_count;
-	size_t size; /* of an id's */
+	uint32_t ids;	     /* that have some */
+	size_t size;	     /* of an id's */
 };
 
 static int read_blocks(const struct kind *kind, uint8_t *ret_sums, uint32_t ids)
@@ -176,20 +184,18 @@ static int read_blocks(const struct kind *kind, uint8_t *ret_sums, uint32_t ids)
 
 static int read_kind(const struct kind *kind, void *ret_sums, uint32_t ids)
 {
+	ids = lesser(ids, kind->ids);
 	if (!kind->counted)
-		return read_blocks(kind, ret_sums, lesser(ids, kind->chunks_count * GATE_CHUNK));
-	memcpy(ret_sums, kind->counted, lesser(ids, kind->counted_count) * kind->size);
+		return read_blocks(kind, ret_sums, ids);
+	memcpy(ret_sums, kind->counted, ids * kind->size);
 	return 0;
 }
 
 int counters_devices(const struct counters *counters, struct gate_device_counters *ret_sums,
 		     uint32_t ids)
 {
-	const struct kind kind = { counters->devices,
-				   counters->device_chunks,
-				   GATE_DEVICES_A_BLOCK,
-				   counters->counted.devices,
-				   (uint32_t)counters->counted.devices_count,
+	const struct kind kind = { counters->devices, GATE_DEVICES_A_BLOCK,
+				   counters->counted.devices, counters_ids(counters, TABLE_DEVICES),
 				   sizeof(*ret_sums) };
 
 	return read_kind(&kind, ret_sums, ids);
@@ -198,12 +204,8 @@ int counters_devices(const struct counters *counters, struct gate_device_counter
 int counters_rules(const struct counters *counters, struct gate_rule_counters *ret_sums,
 		   uint32_t ids)
 {
-	const struct kind kind = { counters->rules,
-				   counters->rule_chunks,
-				   GATE_RULES_A_BLOCK,
-				   counters->counted.rules,
-				   (uint32_t)counters->counted.rules_count,
-				   sizeof(*ret_sums) };
+	const struct kind kind = { counters->rules, GATE_RULES_A_BLOCK, counters->counted.rules,
+				   counters_ids(counters, TABLE_RULES), sizeof(*ret_sums) };
 
 	return read_kind(&kind, ret_sums, ids);
 }

@@ -46,6 +46,9 @@ int counters_devices(const struct counters *counters, struct gate_device_counter
 int counters_rules(const struct counters *counters, struct gate_rule_counters *ret_sums,
 		   uint32_t ids);
 
+/* How many ids have counters: those below it. */
+uint32_t counters_ids(const struct counters *counters, enum kernel_table table);
+
 void counters_close(struct counters *counters);
 
 /* The sums of all devices, by id: opened, read and closed. The caller frees them. As above. */

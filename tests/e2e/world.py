@@ -25,6 +25,7 @@ PEERS = ["imac", "vps", "aspire", "azure"]
 GUEST = "guest"
 ACLD_PORT = 9817
 NOBODY = 65534
+AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
 
 def wait_until(condition, what, timeout=10.0):
@@ -129,10 +130,7 @@ class World(Network):
         program = self._folder / "aclctl"
         if not program.exists():
             shutil.copy(BUILD / "cli" / "aclctl", program)
-        identity = f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"
-        return self.aclctl(
-            *arguments, program=program, wrapper=("setpriv", *identity), **options
-        )
+        return self.aclctl(*arguments, program=program, wrapper=AS_NOBODY, **options)
 
     def inventory(self, **others):
         """Who is who, for a policy that guards several interfaces: every device says where it

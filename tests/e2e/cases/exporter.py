@@ -14,7 +14,7 @@ import subprocess
 import time
 
 import probe
-from world import ACLD_PORT, BUILD, LOGS, NOBODY, POLICIES, end, wait_until
+from world import ACLD_PORT, AS_NOBODY, BUILD, LOGS, POLICIES, end, wait_until
 
 CROWD = 1000
 # It takes a tenth of that on a machine that does nothing else.
@@ -454,9 +454,8 @@ def _check_server(world, report, build, keeper):
             "sys.exit(s.connect_ex(sys.argv[1]))"
         )
         result = subprocess.run(
-            ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-             "python3", "-c", code, _path(world)], check=False, timeout=10,
-        )  # fmt: skip
+            [*AS_NOBODY, "python3", "-c", code, _path(world)], check=False, timeout=10
+        )
         assert result.returncode == 13, f"connect as nobody: {result.returncode}"
 
 

@@ -14,6 +14,7 @@ from boxes import REPOSITORY
 from cases.story import VERSIONS
 from firewall import nftables
 from policy import allow, policy
+from world import AS_NOBODY
 
 PC = "windows-machine"
 VXLAN_PORT = 4789
@@ -50,8 +51,8 @@ def _counted(world):
 # ---------------------------------------------------------------- set by a process
 
 # What Docker gives every container: CAP_NET_RAW, and nothing else.
-AS_NOBODY = [
-    "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs",
+WITH_RAW_SOCKETS = [
+    *AS_NOBODY, "--no-new-privs",
     "--inh-caps=-all,+net_raw", "--ambient-caps=-all,+net_raw", "--bounding-set=-all,+net_raw",
 ]  # fmt: skip
 
@@ -77,7 +78,7 @@ with socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as one:
 def _run(world, program, *arguments):
     # The exit status says whether the mark could be set. What the gate drops may be an error.
     program += "\nprint('sent')"
-    result = world.router.netns.run(*AS_NOBODY, sys.executable, "-c", program, *arguments,
+    result = world.router.netns.run(*WITH_RAW_SOCKETS, sys.executable, "-c", program, *arguments,
                                     check=False)  # fmt: skip
     assert "sent" in result.stdout or "No buffer space" in result.stderr, result.stderr
 

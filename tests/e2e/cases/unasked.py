@@ -11,16 +11,15 @@ import wire
 from cases.story import VERSIONS
 from firewall import TRACKING, nftables, publish
 from policy import allow, policy
+from world import AS_NOBODY
 
-NOBODY = 65534
-FREEBIND = 78  # IPV6_FREEBIND of linux/in6.h: any address, and no privilege
-
-# Asks in the name of source, which is not ours; the service, if it is here, answers that.
+# Asks in the name of source, which is not ours, as IPV6_FREEBIND (78 in linux/in6.h) lets anybody;
+# the service, if it is here, answers that.
 ASK = """
 import socket, sys, time
 source, port, target, asked, here = sys.argv[1:]
 asker = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-asker.setsockopt(socket.IPPROTO_IPV6, int("FREEBIND"), 1)
+asker.setsockopt(socket.IPPROTO_IPV6, 78, 1)
 asker.bind((source, int(port)))
 service = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
 if here == "here":
@@ -33,7 +32,7 @@ for _ in range(3):
             service.sendto(b"unasked", (source, int(port)))
     except PermissionError:
         pass
-""".replace("FREEBIND", str(FREEBIND))
+"""
 
 RULES = [allow("imac", "router:22,5000"), allow("imac", "windows-machine:3000"),
          allow("router", "imac:3000")]  # fmt: skip
@@ -44,6 +43,11 @@ def _arrivals(host, source, send):
         send()
         time.sleep(0.2)
         return [one for one in arrivals.packets() if one.source == source]
+
+
+def _router_at_guest(world, version):
+    start = {4: "192.168.88.", 6: "fd00:88:"}[version]
+    return next(address for address in world.router.addresses if address.startswith(start))
 
 
 def _check_stranger(world, report):
@@ -75,8 +79,7 @@ def _check_process(world, report):
 
         def ask():
             world.router.netns.run(
-                "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", sys.executable,
-                "-c", ASK, imac, str(port), address, str(asked), here,
+                *AS_NOBODY, sys.executable, "-c", ASK, imac, str(port), address, str(asked), here
             )  # fmt: skip
 
         with report.case(f"unasked: imac gets no answer to what a process of the router asked {name}"):
@@ -87,7 +90,7 @@ def _check_process(world, report):
 
 
 def _check_wide_route(world, report):
-    """A device has networks behind it that hold addresses of the others, and of the tunnel itself."""
+    """Networks behind a device hold addresses of the others, and of the tunnel itself."""
     vps = {"addresses": world.vps.addresses, "interface": "wg0"}
     routes = ["198.51.0.0/16", "192.168.0.0/16", "fd00::/9"]
     inventory = world.inventory(vps=vps | {"routes": routes})
@@ -96,8 +99,7 @@ def _check_wide_route(world, report):
     with report.case("unasked: a route that holds unguarded addresses takes nothing from them"):
         probe.udp_round_trip(world.router.netns, world.imac.address(4), 3000)
         for version in VERSIONS:
-            own = [one for one in world.router.addresses if (":" in one) == (version == 6)][-1]
-            probe.udp_round_trip(world.guest.netns, own, 22)
+            probe.udp_round_trip(world.guest.netns, _router_at_guest(world, version), 22)
             probe.udp_round_trip(world.guest.netns, world.windows.address(version), 22)
 
 
@@ -113,7 +115,7 @@ def _check_revoked(world, report):
         service.bind((world.windows.address(4), 4100))
         service.settimeout(2)
         asker.settimeout(0.5)
-        asker.sendto(b"?", (_router_at_guest(world), 8100))
+        asker.sendto(b"?", (_router_at_guest(world, 4), 8100))
         with report.case("unasked: a published port answers"):
             peer = service.recvfrom(10)[1]
             service.sendto(b"!", peer)
@@ -127,16 +129,12 @@ def _check_revoked(world, report):
                 pass
 
 
-def _router_at_guest(world):
-    return [one for one in world.router.addresses if one.startswith("192.168.88.")][0]
-
-
 LSRR = 131
 
 
 def _check_source_route(world, report):
     """Where the router obeys it, the destination changes behind the hooks that see it forwarded."""
-    guest, router, imac = world.guest.address(4), _router_at_guest(world), world.imac.address(4)
+    guest, imac, router = world.guest.address(4), world.imac.address(4), _router_at_guest(world, 4)
     world.load(policy(allow("guest", "router:22"), interfaces=["wg0"]), world.inventory())
     hop = bytes([LSRR, 7, 4]) + socket.inet_aton(imac) + b"\0"
     body = wire.udp_datagram(guest, router, (33003, 22), b"x")
